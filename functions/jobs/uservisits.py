@@ -1,0 +1,37 @@
+"""The job of KMU-MARLA: query 2 of the AMPLab benchmark over the table of Pavlo et al. 2009."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from mapreduce import Csv, Job, parameter
+
+
+class UserVisits(Job):
+    """Sum adRevenue by the first characters of sourceIP, over the Pavlo `uservisits` table."""
+
+    format = Csv(
+        quote="",
+        columns=(
+            "sourceIP",
+            "destURL",
+            "visitDate",
+            "adRevenue",
+            "userAgent",
+            "countryCode",
+            "languageCode",
+            "searchWord",
+            "duration",
+        ),
+    )
+    columns = ("source_ip", "revenue")
+
+    prefix: int = parameter(8, "how many characters of sourceIP make a group", minimum=1)
+
+    def map(self, record: list[str]) -> Iterator[tuple[str, float]]:
+        yield record[0][: self.prefix], float(record[3])
+
+    def combine(self, key: str, values: list[float]) -> float:
+        return math.fsum(values)
+
+    def reduce(self, key: str, values: Iterable[float]) -> Iterator[tuple[str, float]]:
+        yield key, math.fsum(values)

@@ -1,0 +1,7 @@
+"""The MapReduce engine: objects, records and keys. It knows nothing of Step Functions."""
+
+from .errors import BadRecord, MarlaError
+from .formats import Csv, JsonLines, Text
+from .job import Job, parameter, run
+
+__all__ = ["BadRecord", "Csv", "Job", "JsonLines", "MarlaError", "Text", "parameter", "run"]

@@ -1,0 +1,34 @@
+"""The jobs that can be run by name: one module a job in the package `jobs`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from typing import Any
+
+import jobs
+
+from .errors import UnknownJob
+from .job import Job
+
+
+def names() -> list[str]:
+    """Return the names of all jobs: their modules', with hyphens for underscores."""
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(jobs.__path__))
+
+
+def job_class(name: str) -> type[Job]:
+    """Return the class of a named job. Raises UnknownJob; imports nothing outside the catalogue."""
+    if name not in names():
+        raise UnknownJob(f"job: there is no {name!r}; the jobs are {', '.join(names())}")
+    module = importlib.import_module(f"jobs.{name.replace('-', '_')}")
+    for _, value in inspect.getmembers(module, inspect.isclass):
+        if issubclass(value, Job) and value.__module__ == module.__name__:
+            return value
+    raise UnknownJob(f"job: jobs/{name.replace('-', '_')}.py defines no subclass of Job")
+
+
+def load(name: str, params: dict[str, Any]) -> Job:
+    """Return a job with its parameters set. Raises UnknownJob or InvalidParameter."""
+    return job_class(name)(**params)

@@ -1,0 +1,65 @@
+"""The named errors of a job: each class name is the error name that Step Functions shows.
+
+Lambda reports an exception's class as `errorType`, so these names reach the execution's history, the
+console and the command line as they stand. A message says what, where and what to do about it.
+"""
+
+
+class MarlaError(Exception):
+    """An error of a job that repeating the task would not mend."""
+
+
+class InvalidTask(MarlaError):
+    """A worker got an event that the state machine would not send."""
+
+
+class UnknownJob(MarlaError):
+    """No job of that name is in the catalogue."""
+
+
+class InvalidParameter(MarlaError):
+    """A job's parameter or an input option is unknown or of the wrong type."""
+
+
+class InputNotReadable(MarlaError):
+    """An input object is gone, shorter than listed, or the mapper's role may not read it."""
+
+
+class BadObject(MarlaError):
+    """An input object as a whole is damaged: a compressed object that does not decompress."""
+
+
+class BadRecord(MarlaError):
+    """A record that the format or the job's map cannot read."""
+
+
+class RecordTooLong(MarlaError):
+    """A record is longer than `maxRecordBytes`."""
+
+
+class BadKey(MarlaError):
+    """A key that cannot be grouped, sorted and partitioned."""
+
+
+class BadValue(MarlaError):
+    """A value that JSON cannot say."""
+
+
+class JobFailed(MarlaError):
+    """The job's combine or reduce raised."""
+
+
+class BadResult(MarlaError):
+    """Result rows do not fit the result's format."""
+
+
+class CorruptSegment(MarlaError):
+    """An intermediate object is damaged, or holds other records than its index says."""
+
+
+class DiskFull(MarlaError):
+    """The function's temporary storage is too small for the spilled data."""
+
+
+class StorageUnavailable(Exception):  # noqa: N818 - error names read as Step Functions shows them
+    """S3 did not answer. No MarlaError: trying the task again may help, and the state machine does."""

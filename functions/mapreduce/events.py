@@ -1,0 +1,156 @@
+"""What workers are asked to do: the state machine's events, as checked data."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import InvalidTask
+from .layout import stage_prefix
+from .pieces import Piece
+
+# An execution's name; it becomes part of keys, so nothing that would leave the job's own prefix.
+_JOB_ID = re.compile(r"[^/\x00-\x1f\x7f]{1,80}")
+
+
+class _Fields:
+    """The fields of an event, read with their types. Raises InvalidTask, naming field and value."""
+
+    def __init__(self, event: Any) -> None:
+        if not isinstance(event, dict):
+            raise InvalidTask(f"event: got {event!r}; give an object (see events/ for examples)")
+        self._event = event
+
+    def number(self, name: str, minimum: int = 0) -> int:
+        value = self._event.get(name)
+        if type(value) is not int or value < minimum:
+            raise InvalidTask(f"{name}: got {value!r}; give a whole number of at least {minimum}")
+        return value
+
+    def text(self, name: str) -> str:
+        value = self._event.get(name)
+        if not isinstance(value, str) or not value:
+            raise InvalidTask(f"{name}: got {value!r}; give a text")
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self._event.get(name)
+        if not isinstance(value, bool):
+            raise InvalidTask(f"{name}: got {value!r}; give true or false")
+        return value
+
+    def fields(self, name: str) -> _Fields:
+        return _Fields(self._event.get(name, {}))
+
+    def object(self, name: str) -> dict[str, Any]:
+        value = self._event.get(name) or {}
+        if not isinstance(value, dict):
+            raise InvalidTask(f"{name}: got {value!r}; give an object")
+        return value
+
+    def items(self, name: str) -> list[_Fields]:
+        value = self._event.get(name)
+        if not isinstance(value, list):
+            raise InvalidTask(f"{name}: got {value!r}; give a list")
+        return [_Fields(item) for item in value]
+
+    def any(self, name: str) -> Any:
+        return self._event.get(name)
+
+    def prefix(self) -> str:
+        job_id = self.text("id")
+        if not _JOB_ID.fullmatch(job_id) or job_id in {".", ".."}:
+            raise InvalidTask(f"id: got {job_id!r}; give an execution's name")
+        return stage_prefix(job_id, self.number("stage"))
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """Which job, with which parameters; `format` and `output` override the job's own, if given."""
+
+    name: str
+    params: dict[str, Any]
+    format: Any
+    output: Any
+
+    @classmethod
+    def from_event(cls, event: Any) -> JobSpec:
+        """Read the fields `job`, `params`, `format` and `output`."""
+        fields = _Fields(event)
+        return cls(fields.text("job"), fields.object("params"), fields.any("format"), fields.any("output"))
+
+
+@dataclass(frozen=True, slots=True)
+class MapTask:
+    """One map task: apply the job's map to the records of some pieces."""
+
+    job: JobSpec
+    prefix: str
+    task: int
+    partitions: int
+    max_bad_records: int
+    max_record_bytes: int
+    pieces: list[Piece]
+
+    @classmethod
+    def from_event(cls, event: Any) -> MapTask:
+        """Read a mapper's event. Raises InvalidTask."""
+        fields = _Fields(event)
+        bucket = fields.text("bucket")
+        return cls(
+            job=JobSpec.from_event(event),
+            prefix=fields.prefix(),
+            task=fields.number("task"),
+            partitions=fields.number("partitions", 1),
+            max_bad_records=fields.number("maxBadRecords"),
+            max_record_bytes=fields.number("maxRecordBytes", 1),
+            pieces=[
+                Piece(bucket, piece.text("key"), piece.number("start"), piece.number("end"))
+                for piece in fields.items("pieces")
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReduceTask:
+    """One reduce task: merge outputs `[first, first + count)` of the step before, for one partition."""
+
+    job: JobSpec
+    prefix: str
+    step: int
+    partition: int
+    task: int
+    first: int
+    count: int
+    final: bool
+
+    @classmethod
+    def from_event(cls, event: Any) -> ReduceTask:
+        """Read a reducer's event. Raises InvalidTask."""
+        fields = _Fields(event)
+        return cls(
+            job=JobSpec.from_event(event),
+            prefix=fields.prefix(),
+            step=fields.number("step", 1),
+            partition=fields.number("partition"),
+            task=fields.number("task"),
+            first=fields.number("first"),
+            count=fields.number("count", 1),
+            final=fields.flag("final"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PublishTask:
+    """Copy the last step's outputs to where results lie."""
+
+    prefix: str
+    step: int
+    partitions: int
+
+    @classmethod
+    def from_event(cls, event: Any) -> PublishTask:
+        """Read a publishing event. Raises InvalidTask."""
+        fields = _Fields(event)
+        return cls(fields.prefix(), fields.number("step", 1), fields.number("partitions", 1))

@@ -1,0 +1,33 @@
+"""Where a job's objects lie in the job bucket.
+
+    jobs/{job id}/stage-{k}/map/{task}                    one object a map task
+    jobs/{job id}/stage-{k}/rejects/{task}.jsonl          what a map task could not read, if anything
+    jobs/{job id}/stage-{k}/step-{n}/{partition}/{task}   one object a reduce task, the last step's too
+    jobs/{job id}/stage-{k}/result/part-{partition}.{csv,jsonl}
+
+Keys follow from (stage, step, partition, task) alone, so a retry writes to where the first try wrote.
+"""
+
+from __future__ import annotations
+
+MAP_STEP = 0  # a map task's output is what reduce step 1 reads
+
+
+def stage_prefix(job_id: str, stage: int) -> str:
+    """Return the prefix of all that a stage writes."""
+    return f"jobs/{job_id}/stage-{stage}/"
+
+
+def output_key(prefix: str, step: int, partition: int, task: int) -> str:
+    """Return the key of a task's output; a map task's holds all partitions."""
+    return f"{prefix}map/{task}" if step == MAP_STEP else f"{prefix}step-{step}/{partition}/{task}"
+
+
+def rejects_key(prefix: str, task: int) -> str:
+    """Return the key of the object with what a map task could not read."""
+    return f"{prefix}rejects/{task}.jsonl"
+
+
+def result_key(prefix: str, partition: int, extension: str) -> str:
+    """Return the key of a partition's result."""
+    return f"{prefix}result/part-{partition:05d}.{extension}"

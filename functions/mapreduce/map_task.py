@@ -1,0 +1,186 @@
+"""The map task: read pieces, apply the job's map, write one object with a segment for each partition."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from . import catalogue
+from .errors import BadRecord
+from .events import JobSpec, MapTask
+from .formats import Format, Parsed, Reject, format_from
+from .job import Job
+from .keys import check_key
+from .layout import MAP_STEP, output_key, rejects_key
+from .pieces import PARTS_AHEAD, Block, Piece, read_pieces
+from .results import output_format
+from .shuffle import CHECK_PAIRS, Shuffle
+from .storage import ObjectStore, ObjectWriter
+
+HEADER_BYTES = 64 << 10  # where an object's header line is looked for
+BLOCKS_BETWEEN_CHECKS = 16  # of the shuffle's memory; records may yield large values
+REJECTED_TEXT_BYTES = 10_000  # of a rejected record that are kept
+
+
+def check(spec: JobSpec) -> dict[str, Any]:
+    """Return what a job makes of its parameters and options, or raise what is wrong with them.
+
+    The state machine asks before it lists any input, so that a wrong job costs one invocation.
+    """
+    job = catalogue.load(spec.name, spec.params)
+    format_from(spec.format, job.format)
+    return {
+        "params": {name: getattr(job, name) for name in job.parameters()},
+        "output": output_format(job, spec.output),
+        "columns": list(job.columns),
+    }
+
+
+def run_map_task(task: MapTask, store: ObjectStore, bucket: str) -> dict[str, int]:
+    """Run a map task; its output is one object in `bucket`.
+
+    Returns:
+        Counters: recordsIn, recordsOut (values written, after combine), bytesIn (of records, decompressed),
+        bytesOut, rejects, objects.
+    """
+    job = catalogue.load(task.job.name, task.job.params)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="marla-")))
+        pool = stack.enter_context(ThreadPoolExecutor(PARTS_AHEAD + 1))
+        rejects = Rejects(task, store, bucket, stack)
+        mapper = Mapper(job, Shuffle(job, task.partitions, folder), rejects)
+        of_job = format_from(task.job.format, job.format)
+        for piece, blocks in read_pieces(store, task.pieces, task.max_record_bytes, pool):
+            mapper.map_piece(piece, blocks, of_job, store)
+        output = stack.enter_context(
+            store.write(bucket, output_key(task.prefix, MAP_STEP, 0, task.task), intermediate=True)
+        )
+        records_out = mapper.shuffle.write(output, pool)
+    return {
+        "recordsIn": mapper.records,
+        "recordsOut": records_out,
+        "bytesIn": mapper.bytes,
+        "bytesOut": output.size,
+        "rejects": rejects.count,
+        "objects": len({piece.key for piece in task.pieces}),
+    }
+
+
+class Mapper:
+    """Applies a job's map to blocks, and adds what it yields to the shuffle."""
+
+    def __init__(self, job: Job, shuffle: Shuffle, rejects: Rejects) -> None:
+        self.shuffle = shuffle
+        self.records = 0
+        self.bytes = 0
+        self._job = job
+        self._rejects = rejects
+        self._pairs = 0
+        self._check_at = CHECK_PAIRS
+        self._shuffle_error: Exception | None = None
+
+    def map_piece(self, piece: Piece, blocks: Iterator[Block], format: Format, store: ObjectStore) -> None:
+        """Map all records of a piece. Raises BadRecord for one too many that cannot be read."""
+        for number, block in enumerate(blocks):
+            if number == 0 and format.needs_header:
+                format = format.with_header(_header(piece, block, store))
+            parsed = format.parse(block)
+            self.bytes += len(block.data)
+            self.records += len(parsed.records) + len(parsed.rejects)
+            for reject in parsed.rejects:
+                self._rejects.add(piece, reject)
+            self._map_records(piece, parsed)
+            if number % BLOCKS_BETWEEN_CHECKS == BLOCKS_BETWEEN_CHECKS - 1:
+                self._check_at = self._relieve(self._pairs)
+
+    def _map_records(self, piece: Piece, parsed: Parsed) -> None:
+        done = 0
+        while done < len(parsed.records):
+            done, error = self._map_until_error(parsed.records, done)
+            if error is not None:
+                offset, line = parsed.locate(done)
+                reason = str(error) if isinstance(error, BadRecord) else f"{type(error).__name__}: {error}"
+                self._rejects.add(piece, Reject(offset, reason, line), error)
+                done += 1
+
+    def _map_until_error(self, records: list[Any], start: int) -> tuple[int, Exception | None]:
+        """Map records from `start`; return how far it went, and the error of the record there.
+
+        This is the loop in which a Python job spends its time. The pairs of a record that may be set aside
+        are kept back until its map is through, so that a rejected record leaves no pairs behind.
+        """
+        apply = self._job.map
+        groups = self.shuffle.groups
+        pairs, check_at = self._pairs, self._check_at
+        tolerant = self._rejects.limit > 0
+        index = start
+        try:
+            for index in range(start, len(records)):
+                yielded = apply(records[index])
+                for key, value in list(yielded) if tolerant else yielded:
+                    if type(key) is not str:
+                        check_key(key)
+                    groups[key].append(value)
+                    pairs += 1
+                    if pairs >= check_at:
+                        check_at = self._relieve(pairs)
+        except Exception as error:
+            if error is self._shuffle_error:
+                raise
+            return index, error  # whatever the job's map raises is about this record
+        finally:
+            self._pairs, self._check_at = pairs, check_at
+        return len(records), None
+
+    def _relieve(self, pairs: int) -> int:
+        try:
+            return self.shuffle.relieve(pairs)
+        except Exception as error:
+            self._shuffle_error = error
+            raise
+
+
+class Rejects:
+    """What could not be read: an error beyond the limit, else lines of a readable object."""
+
+    def __init__(self, task: MapTask, store: ObjectStore, bucket: str, stack: ExitStack) -> None:
+        self.count = 0
+        self.limit = task.max_bad_records
+        self._open = lambda: stack.enter_context(
+            store.write(bucket, rejects_key(task.prefix, task.task), intermediate=False)
+        )
+        self._object: ObjectWriter | None = None
+
+    def add(self, piece: Piece, reject: Reject, cause: Exception | None = None) -> None:
+        """Set a record aside. Raises BadRecord, naming object and byte offset, if that is one too many."""
+        self.count += 1
+        if self.count > self.limit:
+            kind = "of the decompressed data " if piece.compression else ""
+            remedy = "correct it, or set maxBadRecords to set such records aside"
+            if self.limit:
+                remedy = f"it is one more than maxBadRecords ({self.limit}) allows"
+            raise BadRecord(
+                f"{piece.url} at byte {reject.offset} {kind}: {reject.reason}; {remedy}"
+            ) from cause
+        line = {
+            "object": piece.url,
+            "offset": reject.offset,
+            "reason": reject.reason,
+            "record": reject.data[:REJECTED_TEXT_BYTES].decode(errors="backslashreplace"),
+        }
+        if self._object is None:
+            self._object = self._open()
+        self._object.write((json.dumps(line, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
+
+
+def _header(piece: Piece, first_block: Block, store: ObjectStore) -> bytes:
+    if first_block.offset == 0:
+        data = first_block.data
+    else:
+        data = store.read(piece.bucket, piece.key, 0, HEADER_BYTES).data
+    return data.partition(b"\n")[0]

@@ -1,0 +1,223 @@
+"""From pieces of objects to blocks of whole records.
+
+A piece is a byte range of an object, cut with no regard to records. The records of a piece are those that
+begin in it: a reader looks one byte back to see whether a record begins at its start, and reads past its end
+to finish the last one. So each record is read exactly once, however the object was cut (Dean and Ghemawat
+2004 leave this to the input reader; Hadoop's LineRecordReader has the same rule).
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import itertools
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from . import zstd
+from .errors import BadObject, RecordTooLong
+from .storage import ObjectStore, Range, read_ahead
+
+PART_BYTES = 8 << 20  # one ranged GET; large enough that S3's latency does not count
+PARTS_AHEAD = 3  # with the one being mapped, what a mapper holds of its input: 32 MB
+OVERLAP_BYTES = 64 << 10  # what the last GET of a piece reads past its end, where most last records end
+BLOCK_BYTES = 1 << 20  # what is parsed at once: small, so that its records stay in the processor's cache
+
+OPENERS: dict[str, Callable[[Any], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".zst": zstd.ZstdFile}
+DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes `[start, end)` of an object; a compressed object has one piece, all of it."""
+
+    bucket: str
+    key: str
+    start: int
+    end: int
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def compression(self) -> str:
+        """The suffix that says how the object is compressed, or nothing."""
+        return next((suffix for suffix in OPENERS if self.key.lower().endswith(suffix)), "")
+
+
+class Block(NamedTuple):
+    """Whole records, each ended by a newline except perhaps an object's last.
+
+    `offset` counts bytes from the start of the object, of the decompressed data if it is compressed.
+    """
+
+    offset: int
+    data: bytes
+
+
+class _Part(NamedTuple):
+    piece: int
+    start: int
+    range: Range
+
+
+def read_pieces(
+    store: ObjectStore, pieces: list[Piece], max_record_bytes: int, pool: ThreadPoolExecutor
+) -> Iterator[tuple[Piece, Iterator[Block]]]:
+    """Yield each piece with the blocks of its records, reading ahead within and across pieces.
+
+    A piece's blocks must be consumed before the next piece is asked for. Raises RecordTooLong, BadObject or
+    InputNotReadable, naming object and byte offset.
+    """
+
+    def fetch(request: tuple[int, int, int]) -> _Part:
+        index, start, stop = request
+        piece = pieces[index]
+        return _Part(index, start, store.read(piece.bucket, piece.key, start, stop))
+
+    requests = (
+        (index, start, stop) for index, piece in enumerate(pieces) for start, stop in _ranges_of(piece)
+    )
+    parts = read_ahead(fetch, requests, PARTS_AHEAD, pool)
+    for index, parts_of_piece in itertools.groupby(parts, key=lambda part: part.piece):
+        piece = pieces[index]
+        if piece.compression:
+            chunks = _decompress(piece, (part.range.data for part in parts_of_piece))
+            yield piece, blocks_of(chunks, 0, 0, None, max_record_bytes, piece.url)
+        else:
+            origin = max(piece.start - 1, 0)
+            chunks = _to_the_end(store, piece, parts_of_piece)
+            yield piece, blocks_of(chunks, origin, piece.start, piece.end, max_record_bytes, piece.url)
+
+
+def _ranges_of(piece: Piece) -> list[tuple[int, int]]:
+    if piece.end <= piece.start:
+        return []
+    first = max(piece.start - 1, 0)
+    last = piece.end if piece.compression else piece.end + OVERLAP_BYTES
+    starts = list(range(first, piece.end, PART_BYTES))
+    return list(zip(starts, [*starts[1:], last], strict=True))
+
+
+def _to_the_end(store: ObjectStore, piece: Piece, parts: Iterator[_Part]) -> Iterator[bytes]:
+    """Yield the parts, then the rest of the object for as long as the consumer wants more."""
+    position = size = 0
+    for part in parts:
+        yield part.range.data
+        position = part.start + len(part.range.data)
+        size = part.range.size
+    step = OVERLAP_BYTES
+    while position < size:
+        more = store.read(piece.bucket, piece.key, position, position + step)
+        yield more.data
+        position += len(more.data)
+        step = min(step * 2, PART_BYTES)
+
+
+class _Reader(io.RawIOBase):
+    """A readable file over an iterator of byte strings."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+def _decompress(piece: Piece, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    position = 0
+    try:
+        with OPENERS[piece.compression](io.BufferedReader(_Reader(chunks), BLOCK_BYTES)) as stream:
+            while data := stream.read(BLOCK_BYTES):
+                position += len(data)
+                yield data
+    except DAMAGE as error:
+        raise BadObject(
+            f"{piece.url}: damaged after byte {position} of its decompressed data: {error}. "
+            "Upload it again, or leave it out of the input"
+        ) from error
+
+
+def blocks_of(  # noqa: PLR0913 - one coordinate system needs its coordinates
+    chunks: Iterator[bytes], origin: int, start: int, end: int | None, max_record_bytes: int, url: str
+) -> Iterator[Block]:
+    """Yield the records that begin in `[start, end)` of a stream whose first byte is at `origin`.
+
+    `origin` is the byte before `start`, or 0; `end` None means to the end of the stream. Reads no chunk
+    behind the one that holds the last record's newline.
+    """
+    position = origin  # of the first byte of `held`
+    held = b""  # what is not yielded yet
+    begun = start == 0  # whether a record begins at `position`
+    for chunk in chunks:
+        searched = len(held)
+        held += chunk
+        if not begun:
+            newline = held.find(b"\n")
+            begun = newline >= 0
+            skipped = newline + 1 if begun else len(held)
+            position += skipped
+            held = held[skipped:]
+            searched = 0
+        if end is not None and position >= end:
+            return
+        if not begun:
+            continue
+        last = -1 if end is None else held.find(b"\n", max(end - 1 - position, searched))
+        cut = (last if last >= 0 else held.rfind(b"\n", searched)) + 1
+        if cut:
+            yield from _cut_into_blocks(held[:cut], position, max_record_bytes, url)
+            position += cut
+            held = held[cut:]
+        if last >= 0:
+            return
+        if len(held) > max_record_bytes:
+            raise _too_long(url, position, max_record_bytes)
+    if held and begun:
+        yield from _cut_into_blocks(held, position, max_record_bytes, url)
+
+
+def _cut_into_blocks(data: bytes, offset: int, max_record_bytes: int, url: str) -> Iterator[Block]:
+    """Cut whole records at newlines, into blocks of about BLOCK_BYTES; a longer record is a block."""
+    start = 0
+    while start < len(data):
+        stop = start + BLOCK_BYTES
+        if stop < len(data):
+            stop = data.rfind(b"\n", start, stop) + 1 or data.find(b"\n", stop) + 1 or len(data)
+        block = data[start:stop]
+        if len(block) > max_record_bytes:
+            _check_lengths(block, offset + start, max_record_bytes, url)
+        yield Block(offset + start, block)
+        start = stop
+
+
+def _check_lengths(block: bytes, offset: int, max_record_bytes: int, url: str) -> None:
+    for line in block.split(b"\n"):
+        if len(line) > max_record_bytes:
+            raise _too_long(url, offset, max_record_bytes)
+        offset += len(line) + 1
+
+
+def _too_long(url: str, offset: int, max_record_bytes: int) -> RecordTooLong:
+    return RecordTooLong(
+        f"{url} at byte {offset}: a record of more than {max_record_bytes} bytes. Raise maxRecordBytes "
+        "(and the mapper's memory), or check that the object's lines end in newlines"
+    )

@@ -1,0 +1,199 @@
+"""Objects in S3: ranged reads, atomic writes, and errors that name the object."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .errors import InputNotReadable, StorageUnavailable
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mypy_boto3_s3.client import S3Client
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+# An upload is one PUT below this size and a multipart upload above it; S3 wants parts of 5 MiB or more.
+UPLOAD_PART_BYTES = 16 << 20
+INTERMEDIATE = "marla=intermediate"  # the tag that the job bucket's lifecycle rule expires
+
+
+class Range(NamedTuple):
+    """Bytes of an object, and how long the whole object is."""
+
+    data: bytes
+    size: int
+
+
+class ObjectStore:
+    """The few things that workers ask of S3."""
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+
+    def read(self, bucket: str, key: str, start: int, stop: int) -> Range:
+        """Return bytes `[start, stop)` of an object, or fewer where it ends earlier.
+
+        Raises InputNotReadable if it is gone, may not be read, or has no byte at `start`, and
+        StorageUnavailable if S3 did not answer in spite of the SDK's retries.
+        """
+        return self._get(bucket, key, f"bytes={start}-{stop - 1}")
+
+    def read_tail(self, bucket: str, key: str, count: int) -> Range:
+        """Return the last `count` bytes of an object, or all of it where it is shorter."""
+        return self._get(bucket, key, f"bytes=-{count}")
+
+    def _get(self, bucket: str, key: str, byte_range: str) -> Range:
+        try:
+            response = self._client.get_object(Bucket=bucket, Key=key, Range=byte_range)
+            data = response["Body"].read()
+        except ClientError as error:
+            raise _explain(error, f"s3://{bucket}/{key}", byte_range) from error
+        except BotoCoreError as error:
+            raise StorageUnavailable(f"s3://{bucket}/{key} ({byte_range}): {error}") from error
+        return Range(data, int(response["ContentRange"].rpartition("/")[2]))
+
+    def write(
+        self, bucket: str, key: str, *, intermediate: bool, metadata: dict[str, str] | None = None
+    ) -> ObjectWriter:
+        """Return a writer whose object appears whole when it is closed, or not at all."""
+        return ObjectWriter(self._client, bucket, key, INTERMEDIATE if intermediate else "", metadata or {})
+
+    def metadata(self, bucket: str, key: str) -> dict[str, str]:
+        """Return the user metadata of an object."""
+        return self._client.head_object(Bucket=bucket, Key=key)["Metadata"]
+
+    def copy(self, bucket: str, source: str, target: str, content_type: str) -> None:
+        """Copy an object within a bucket, without its tags; any size that S3 can hold."""
+        arguments = {
+            "MetadataDirective": "REPLACE",
+            "TaggingDirective": "REPLACE",
+            "ContentType": content_type,
+        }
+        self._client.copy({"Bucket": bucket, "Key": source}, bucket, target, ExtraArgs=arguments)
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete an object; deleting what is not there is no error."""
+        self._client.delete_object(Bucket=bucket, Key=key)
+
+
+class ObjectWriter(io.RawIOBase):
+    """Writes one object: a PUT if it is small, else a multipart upload.
+
+    Used as a context manager it publishes the object at a clean end and leaves nothing after an exception.
+    """
+
+    def __init__(self, client: S3Client, bucket: str, key: str, tags: str, metadata: dict[str, str]) -> None:
+        super().__init__()
+        self._client = client
+        self._target: dict[str, Any] = {"Bucket": bucket, "Key": key}
+        self._options: dict[str, Any] = {"Metadata": metadata} | ({"Tagging": tags} if tags else {})
+        self._buffer = bytearray()
+        self._parts: list[dict[str, Any]] = []
+        self._upload = ""
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._buffer += data
+        self.size += len(data)
+        while len(self._buffer) >= UPLOAD_PART_BYTES:
+            self._upload_part(bytes(self._buffer[:UPLOAD_PART_BYTES]))
+            del self._buffer[:UPLOAD_PART_BYTES]
+        return len(data)
+
+    def _upload_part(self, data: bytes) -> None:
+        if not self._upload:
+            self._upload = self._client.create_multipart_upload(**self._target, **self._options)["UploadId"]
+        number = len(self._parts) + 1
+        part = self._client.upload_part(**self._target, UploadId=self._upload, PartNumber=number, Body=data)
+        self._parts.append({"PartNumber": number, "ETag": part["ETag"]})
+
+    def publish(self) -> None:
+        """Make the object visible, with everything that was written."""
+        if self._upload:
+            if self._buffer:
+                self._upload_part(bytes(self._buffer))
+            parts: Any = {"Parts": self._parts}
+            self._client.complete_multipart_upload(
+                **self._target, UploadId=self._upload, MultipartUpload=parts
+            )
+            self._upload = ""
+        else:
+            self._client.put_object(**self._target, **self._options, Body=bytes(self._buffer))
+        self._buffer.clear()
+
+    def abandon(self) -> None:
+        """Drop everything that was written."""
+        if self._upload:
+            self._client.abort_multipart_upload(**self._target, UploadId=self._upload)
+            self._upload = ""
+        self._buffer.clear()
+
+    def __enter__(self) -> ObjectWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.publish()
+        else:
+            self.abandon()
+
+
+def connect() -> ObjectStore:
+    """Return a store on S3 with the function's own credentials, and timeouts far below the function's."""
+    config = Config(
+        connect_timeout=5,
+        read_timeout=30,
+        max_pool_connections=64,
+        retries={"mode": "standard", "total_max_attempts": 6},
+    )
+    return ObjectStore(boto3.client("s3", config=config))
+
+
+def read_ahead(
+    fetch: Callable[[Request], Response], requests: Iterable[Request], window: int, pool: ThreadPoolExecutor
+) -> Iterator[Response]:
+    """Yield `fetch(request)` in the order of `requests`, with up to `window` of them under way at once."""
+    pending: deque[Future[Response]] = deque()
+    try:
+        for request in requests:
+            pending.append(pool.submit(fetch, request))
+            if len(pending) > window:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _explain(error: ClientError, where: str, byte_range: str) -> Exception:
+    code = error.response["Error"]["Code"]
+    if code in {"AccessDenied", "403"}:
+        return InputNotReadable(
+            f"{where}: access denied. The workers may read only the buckets that the stack's parameter "
+            "InputBuckets names; add this one and deploy again"
+        )
+    if code in {"NoSuchKey", "NoSuchBucket", "404"}:
+        return InputNotReadable(
+            f"{where}: no longer there. It was deleted after the job listed it; start the job again"
+        )
+    if code == "InvalidRange":
+        return InputNotReadable(
+            f"{where}: shorter than when the job listed it ({byte_range}); start the job again"
+        )
+    return StorageUnavailable(f"{where} ({byte_range}): {code}: {error.response['Error'].get('Message', '')}")
