@@ -61,5 +61,5 @@ class DiskFull(MarlaError):
     """The function's temporary storage is too small for the spilled data."""
 
 
-class StorageUnavailable(Exception):  # noqa: N818 - error names read as Step Functions shows them
+class StorageUnavailable(Exception):
     """S3 did not answer. No MarlaError: trying the task again may help, and the state machine does."""

@@ -33,7 +33,7 @@ class Parsed(NamedTuple):
     locate: Callable[[int], tuple[int, bytes]]
 
 
-class BadLine(ValueError):
+class LineError(ValueError):
     """A line that does not fit the format."""
 
 
@@ -60,7 +60,7 @@ class Format:
             lines.pop()
         try:
             records = self._parse(_text_lines(data.decode()))
-        except (ValueError, RecursionError):  # bad UTF-8, bad JSON and BadLine are ValueErrors
+        except (ValueError, RecursionError):  # bad UTF-8, bad JSON and LineError are ValueErrors
             return self._parse_line_by_line(offset, lines)
         return Parsed(records, [], lambda index: self._locate(index, offset, lines))
 
@@ -165,7 +165,7 @@ class Csv(Format):
             width = len(self.columns)
             for row in rows:
                 if len(row) != width:
-                    raise BadLine(f"{len(row)} fields where {width} are expected")
+                    raise LineError(f"{len(row)} fields where {width} are expected")
             if self.header:
                 return [dict(zip(self.columns, row, strict=True)) for row in rows]
         return rows
@@ -176,14 +176,16 @@ class Csv(Format):
         try:
             rows = list(reader)
         except csv.Error as error:
-            raise BadLine(f"a quote that is not closed on its line, or text behind one ({error})") from error
+            raise LineError(
+                f"a quote that is not closed on its line, or text behind one ({error})"
+            ) from error
         if len(rows) != len(filled):
-            raise BadLine("a quote that is not closed on its line")
+            raise LineError("a quote that is not closed on its line")
         return rows
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise BadLine(f"{name} is not JSON")
+    raise LineError(f"{name} is not JSON")
 
 
 _decode_json = json.JSONDecoder(parse_constant=_refuse_constant).decode

@@ -151,9 +151,10 @@ class Rejects:
     def __init__(self, task: MapTask, store: ObjectStore, bucket: str, stack: ExitStack) -> None:
         self.count = 0
         self.limit = task.max_bad_records
-        self._open = lambda: stack.enter_context(
-            store.write(bucket, rejects_key(task.prefix, task.task), intermediate=False)
-        )
+        self._key = rejects_key(task.prefix, task.task)
+        self._store = store
+        self._bucket = bucket
+        self._stack = stack
         self._object: ObjectWriter | None = None
 
     def add(self, piece: Piece, reject: Reject, cause: Exception | None = None) -> None:
@@ -174,7 +175,8 @@ class Rejects:
             "record": reject.data[:REJECTED_TEXT_BYTES].decode(errors="backslashreplace"),
         }
         if self._object is None:
-            self._object = self._open()
+            writer = self._store.write(self._bucket, self._key, intermediate=False)
+            self._object = self._stack.enter_context(writer)
         self._object.write((json.dumps(line, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
 
 

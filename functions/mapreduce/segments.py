@@ -34,7 +34,10 @@ VALUES_A_GROUP = 256
 TAIL_BYTES = 32 << 10  # read first: holds the index of a thousand partitions, or the whole of a small object
 
 # Level 1: the data is rewritten within seconds, and S3 is not slower than the compressor.
-_COMPRESSION = {CompressionParameter.compression_level: 1, CompressionParameter.checksum_flag: 1}
+_COMPRESSION: dict[int, int] = {
+    CompressionParameter.compression_level: 1,
+    CompressionParameter.checksum_flag: 1,
+}
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 

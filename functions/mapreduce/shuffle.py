@@ -1,4 +1,4 @@
-"""The map side of the shuffle: pairs grouped by key in memory, combined, spilled, and written by partition."""
+"""The map side of the shuffle: pairs grouped by key, combined, spilled, and written by partition."""
 
 from __future__ import annotations
 
