@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mapreduce.events import JobSpec, MapTask
+from mapreduce.events import MapTask
 from mapreduce.map_task import check, run_map_task
 from mapreduce.worker import job_bucket, measured, store
 
@@ -12,6 +12,6 @@ from mapreduce.worker import job_bucket, measured, store
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Check a job if the event says `"check": true`; else map the event's pieces."""
     if event.get("check"):
-        return check(JobSpec.from_event(event))
+        return check(event)
     task = MapTask.from_event(event)
     return measured("map", event, lambda: run_map_task(task, store(), job_bucket()))

@@ -27,16 +27,21 @@ BLOCKS_BETWEEN_CHECKS = 16  # of the shuffle's memory; records may yield large v
 REJECTED_TEXT_BYTES = 10_000  # of a rejected record that are kept
 
 
-def check(spec: JobSpec) -> dict[str, Any]:
-    """Return what a job makes of its parameters and options, or raise what is wrong with them.
+def check(event: dict[str, Any]) -> dict[str, Any]:
+    """Return what a job makes of its parameters, or raise what is wrong with them and the options.
 
     The state machine asks before it lists any input, so that a wrong job costs one invocation.
+
+    Args:
+        event: `job`, `params`, `output`, and `formats`, those of the inputs that say one.
     """
+    spec = JobSpec.from_event(event)
     job = catalogue.load(spec.name, spec.params)
-    format_from(spec.format, job.format)
+    for requested in event.get("formats") or []:
+        format_from(requested, job.format)
+    output_format(job, spec.output)
     return {
         "params": {name: getattr(job, name) for name in job.parameters()},
-        "output": output_format(job, spec.output),
         "columns": list(job.columns),
     }
 
