@@ -26,7 +26,7 @@ class InputNotReadable(MarlaError):
 
 
 class BadObject(MarlaError):
-    """An input object as a whole is damaged: a compressed object that does not decompress."""
+    """An input object as a whole is damaged: it does not decompress, or its header cannot be read."""
 
 
 class BadRecord(MarlaError):

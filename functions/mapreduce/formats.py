@@ -171,17 +171,21 @@ class Csv(Format):
         return rows
 
     def _parse_quoted(self, lines: list[str]) -> list[Any]:
-        filled = [line for line in lines if line]
-        reader = csv.reader(filled, delimiter=self.delimiter, quotechar=self.quote, strict=True)
+        # A line without a quote is split as it is where no line has one: a line's meaning is its own.
+        quoted = [line for line in lines if self.quote in line]
+        reader = csv.reader(quoted, delimiter=self.delimiter, quotechar=self.quote, strict=True)
         try:
             rows = list(reader)
         except csv.Error as error:
             raise LineError(
                 f"a quote that is not closed on its line, or text behind one ({error})"
             ) from error
-        if len(rows) != len(filled):
+        if len(rows) != len(quoted):
             raise LineError("a quote that is not closed on its line")
-        return rows
+        of_quoted = iter(rows)
+        return [
+            next(of_quoted) if self.quote in line else line.split(self.delimiter) for line in lines if line
+        ]
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -202,6 +206,12 @@ class JsonLines(Format):
 FORMATS: dict[str, type[Format]] = {"text": Text, "csv": Csv, "jsonl": JsonLines}
 
 
+def _column_names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise InvalidParameter(f"format.columns: got {value!r}; give a list of names")
+    return tuple(value)
+
+
 def format_from(spec: object, default: Format) -> Format:
     """Return the format that an execution's input asks for, or the job's own.
 
@@ -212,7 +222,7 @@ def format_from(spec: object, default: Format) -> Format:
     if spec is None:
         return default
     options = {"type": spec} if isinstance(spec, str) else spec
-    if not isinstance(options, dict) or options.get("type") not in FORMATS:
+    if not isinstance(options, dict) or options.get("type") not in list(FORMATS):
         raise InvalidParameter(f"format: got {spec!r}; give one of {', '.join(FORMATS)}")
     kind = FORMATS[options["type"]]
     known = asdict(default) if type(default) is kind else asdict(kind())
@@ -222,7 +232,7 @@ def format_from(spec: object, default: Format) -> Format:
             takes = f"it takes {', '.join(known)}" if known else "it takes no options"
             raise InvalidParameter(f"format.{name}: {options['type']} has no such option; {takes}")
         if name == "columns":
-            given[name] = tuple(value)
+            given[name] = _column_names(value)
         elif not isinstance(value, type(known[name])):
             raise InvalidParameter(f"format.{name}: got {value!r}; give a {type(known[name]).__name__}")
     return kind(**(known | given))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from . import catalogue
-from .errors import BadRecord
+from .errors import BadObject, BadRecord
 from .events import JobSpec, MapTask
-from .formats import Format, Parsed, Reject, format_from
-from .job import Job
+from .formats import Format, LineError, Parsed, Reject, format_from
+from .job import Job, Pair
 from .keys import check_key
 from .layout import MAP_STEP, output_key, rejects_key
 from .pieces import PARTS_AHEAD, Block, Piece, read_pieces
@@ -93,7 +93,7 @@ class Mapper:
         """Map all records of a piece. Raises BadRecord for one too many that cannot be read."""
         for number, block in enumerate(blocks):
             if number == 0 and format.needs_header:
-                format = format.with_header(_header(piece, block, store))
+                format = _with_header(format, piece, block, store)
             parsed = format.parse(block)
             self.bytes += len(block.data)
             self.records += len(parsed.records) + len(parsed.rejects)
@@ -127,7 +127,7 @@ class Mapper:
         try:
             for index in range(start, len(records)):
                 yielded = apply(records[index])
-                for key, value in list(yielded) if tolerant else yielded:
+                for key, value in _checked(yielded) if tolerant else yielded:
                     if type(key) is not str:
                         check_key(key)
                     groups[key].append(value)
@@ -166,12 +166,12 @@ class Rejects:
         """Set a record aside. Raises BadRecord, naming object and byte offset, if that is one too many."""
         self.count += 1
         if self.count > self.limit:
-            kind = "of the decompressed data " if piece.compression else ""
+            kind = " of the decompressed data" if piece.compression else ""
             remedy = "correct it, or set maxBadRecords to set such records aside"
             if self.limit:
                 remedy = f"it is one more than maxBadRecords ({self.limit}) allows"
             raise BadRecord(
-                f"{piece.url} at byte {reject.offset} {kind}: {reject.reason}; {remedy}"
+                f"{piece.url} at byte {reject.offset}{kind}: {reject.reason}; {remedy}"
             ) from cause
         line = {
             "object": piece.url,
@@ -183,6 +183,21 @@ class Rejects:
             writer = self._store.write(self._bucket, self._key, intermediate=False)
             self._object = self._stack.enter_context(writer)
         self._object.write((json.dumps(line, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
+
+
+def _checked(pairs: Iterable[Pair]) -> list[Pair]:
+    """Return the pairs of a record, or raise what is wrong with any of them."""
+    checked = [(key, value) for key, value in pairs]
+    for key, _ in checked:
+        check_key(key)
+    return checked
+
+
+def _with_header(format: Format, piece: Piece, first_block: Block, store: ObjectStore) -> Format:
+    try:
+        return format.with_header(_header(piece, first_block, store))
+    except LineError as error:
+        raise BadObject(f"{piece.url}: its header: {error}. Correct it, or leave it out of the input") from error
 
 
 def _header(piece: Piece, first_block: Block, store: ObjectStore) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
@@ -21,10 +21,15 @@ def merge(streams: list[Iterator[Group]]) -> Iterator[tuple[Any, Iterator[Any]]]
     The order of values follows from the streams alone, never from timing. A key's values must be used before
     the next key is asked for. Raises BadKey if keys cannot be compared with each other.
     """
-    merged: Iterable[Group] = heapq.merge(*streams, key=_key) if len(streams) > 1 else streams[0]
+    merged = _in_order(streams) if len(streams) > 1 else streams[0]
+    for key, groups in groupby(merged, key=_key):
+        yield key, chain.from_iterable(map(_values, groups))
+
+
+def _in_order(streams: list[Iterator[Group]]) -> Iterator[Group]:
+    # Keys are compared as groups are asked for, which most often is while a key's values are being used.
     try:
-        for key, groups in groupby(merged, key=_key):
-            yield key, chain.from_iterable(map(_values, groups))
+        yield from heapq.merge(*streams, key=_key)
     except TypeError as error:
         if "not supported between instances" not in str(error):
             raise

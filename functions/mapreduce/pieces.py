@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from . import zstd
-from .errors import BadObject, RecordTooLong
+from .errors import BadObject, InputNotReadable, RecordTooLong
 from .storage import ObjectStore, Range, read_ahead
 
 PART_BYTES = 8 << 20  # one ranged GET; large enough that S3's latency does not count
@@ -78,7 +78,12 @@ def read_pieces(
     def fetch(request: tuple[int, int, int]) -> _Part:
         index, start, stop = request
         piece = pieces[index]
-        return _Part(index, start, store.read(piece.bucket, piece.key, start, stop))
+        part = _Part(index, start, store.read(piece.bucket, piece.key, start, stop))
+        if part.range.size < piece.end:
+            raise InputNotReadable(
+                f"{piece.url}: shorter than when the job listed it ({part.range.size} bytes); start the job again"
+            )
+        return part
 
     requests = (
         (index, start, stop) for index, piece in enumerate(pieces) for start, stop in _ranges_of(piece)

@@ -27,7 +27,7 @@ def output_format(job: Job, requested: object) -> str | None:
     """Return the result format that the execution asks for, or the job's, or None to go by the first row."""
     if requested is None:
         return job.output
-    if requested not in CONTENT_TYPES:
+    if requested not in list(CONTENT_TYPES):
         raise InvalidParameter(f"output: got {requested!r}; give one of {', '.join(CONTENT_TYPES)}")
     return str(requested)
 
@@ -39,9 +39,7 @@ def flatten(key: Any, value: Any) -> list[Scalar] | None:
         fields += value
     else:
         fields.append(value)
-    if any(isinstance(field, (list, tuple, dict)) for field in fields):
-        return None
-    return fields
+    return fields if all(isinstance(field, Scalar) for field in fields) else None
 
 
 class ResultWriter:
@@ -110,12 +108,14 @@ class ResultWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._flush()
-            assert self._object
-            self._object.publish()
-        elif self._object:
-            self._object.abandon()
+        try:
+            if kind is None:
+                self._flush()
+                assert self._object
+                self._object.publish()
+        finally:
+            if self._object:
+                self._object.abandon()
 
     @property
     def size(self) -> int:

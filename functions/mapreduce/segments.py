@@ -13,6 +13,7 @@ Frames are small and decompressed one at a time, so that a reducer can hold hund
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from collections.abc import Callable, Iterator
@@ -77,8 +78,8 @@ class SegmentWriter:
         self._values += len(values)
         for start in range(0, len(values), VALUES_A_GROUP):
             self._line.append((key, values[start : start + VALUES_A_GROUP]))
-        if len(self._line) >= GROUPS_A_LINE:
-            self._end_line()
+            if len(self._line) >= GROUPS_A_LINE:
+                self._end_line()
 
     def end_segment(self) -> None:
         """Close the current segment; the next group begins another."""
@@ -153,9 +154,17 @@ class SegmentedObject:
             raise CorruptSegment(f"{self._url}: not an object of segments")
         length, _ = TRAILER.unpack(self._tail[-TRAILER.size :])
         stop = size - TRAILER.size
-        if not 0 < length <= stop:
+        start = stop - length
+        segments: list[Segment] = []
+        try:
+            segments = [Segment(*entry) for entry in json.loads(self.read(max(start, 0), stop))]
+            edges = list(itertools.accumulate((segment.length for segment in segments), initial=0))
+        except (TypeError, ValueError):
+            edges = []
+        # Frames have checksums and the index has none, but segments lie back to back.
+        if edges != [*(segment.offset for segment in segments), start]:
             raise CorruptSegment(f"{self._url}: its index is damaged")
-        return [Segment(*entry) for entry in json.loads(self.read(stop - length, stop))]
+        return segments
 
     def read(self, start: int, stop: int) -> bytes:
         """Return bytes `[start, stop)`, from the tail if they are in it."""

@@ -6,6 +6,7 @@ import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import boto3
@@ -70,7 +71,8 @@ class ObjectStore:
 
     def metadata(self, bucket: str, key: str) -> dict[str, str]:
         """Return the user metadata of an object."""
-        return self._client.head_object(Bucket=bucket, Key=key)["Metadata"]
+        with _answered(bucket, key):
+            return self._client.head_object(Bucket=bucket, Key=key)["Metadata"]
 
     def copy(self, bucket: str, source: str, target: str, content_type: str) -> None:
         """Copy an object within a bucket, without its tags; any size that S3 can hold."""
@@ -79,17 +81,20 @@ class ObjectStore:
             "TaggingDirective": "REPLACE",
             "ContentType": content_type,
         }
-        self._client.copy({"Bucket": bucket, "Key": source}, bucket, target, ExtraArgs=arguments)
+        with _answered(bucket, target):
+            self._client.copy({"Bucket": bucket, "Key": source}, bucket, target, ExtraArgs=arguments)
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object; deleting what is not there is no error."""
-        self._client.delete_object(Bucket=bucket, Key=key)
+        with _answered(bucket, key):
+            self._client.delete_object(Bucket=bucket, Key=key)
 
 
 class ObjectWriter(io.RawIOBase):
     """Writes one object: a PUT if it is small, else a multipart upload.
 
     Used as a context manager it publishes the object at a clean end and leaves nothing after an exception.
+    Raises StorageUnavailable if S3 did not take it in spite of the SDK's retries.
     """
 
     def __init__(self, client: S3Client, bucket: str, key: str, tags: str, metadata: dict[str, str]) -> None:
@@ -114,10 +119,14 @@ class ObjectWriter(io.RawIOBase):
         return len(data)
 
     def _upload_part(self, data: bytes) -> None:
-        if not self._upload:
-            self._upload = self._client.create_multipart_upload(**self._target, **self._options)["UploadId"]
         number = len(self._parts) + 1
-        part = self._client.upload_part(**self._target, UploadId=self._upload, PartNumber=number, Body=data)
+        with self._answered():
+            if not self._upload:
+                created = self._client.create_multipart_upload(**self._target, **self._options)
+                self._upload = created["UploadId"]
+            part = self._client.upload_part(
+                **self._target, UploadId=self._upload, PartNumber=number, Body=data
+            )
         self._parts.append({"PartNumber": number, "ETag": part["ETag"]})
 
     def publish(self) -> None:
@@ -126,20 +135,26 @@ class ObjectWriter(io.RawIOBase):
             if self._buffer:
                 self._upload_part(bytes(self._buffer))
             parts: Any = {"Parts": self._parts}
-            self._client.complete_multipart_upload(
-                **self._target, UploadId=self._upload, MultipartUpload=parts
-            )
+            with self._answered():
+                self._client.complete_multipart_upload(
+                    **self._target, UploadId=self._upload, MultipartUpload=parts
+                )
             self._upload = ""
         else:
-            self._client.put_object(**self._target, **self._options, Body=bytes(self._buffer))
+            with self._answered():
+                self._client.put_object(**self._target, **self._options, Body=bytes(self._buffer))
         self._buffer.clear()
 
     def abandon(self) -> None:
-        """Drop everything that was written."""
+        """Drop everything that was written and is not published."""
         if self._upload:
-            self._client.abort_multipart_upload(**self._target, UploadId=self._upload)
+            with self._answered():
+                self._client.abort_multipart_upload(**self._target, UploadId=self._upload)
             self._upload = ""
         self._buffer.clear()
+
+    def _answered(self) -> AbstractContextManager[None]:
+        return _answered(self._target["Bucket"], self._target["Key"])
 
     def __enter__(self) -> ObjectWriter:
         return self
@@ -147,9 +162,10 @@ class ObjectWriter(io.RawIOBase):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.publish()
-        else:
+        try:
+            if kind is None:
+                self.publish()
+        finally:
             self.abandon()
 
 
@@ -179,6 +195,15 @@ def read_ahead(
     finally:
         for future in pending:
             future.cancel()
+
+
+@contextmanager
+def _answered(bucket: str, key: str) -> Iterator[None]:
+    """Raise StorageUnavailable for what goes wrong with an object of the job's own."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise StorageUnavailable(f"s3://{bucket}/{key}: {error}") from error
 
 
 def _explain(error: ClientError, where: str, byte_range: str) -> Exception:

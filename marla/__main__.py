@@ -1,0 +1,7 @@
+"""`python -m marla`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

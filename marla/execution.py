@@ -1,0 +1,176 @@
+"""An execution: started, followed by its history and its map runs, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from .errors import CloudError
+from .stack import Stack
+
+FINAL = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
+HISTORY_PAGE = 200
+# A local engine answers in a millisecond; AWS's quotas allow some polls a second for all of an account.
+POLL_SECONDS_LOCAL = 0.1
+POLL_SECONDS_AWS = 1.0
+
+_STATE_ENTERED = re.compile(r"(Pass|Task|Choice|Map|Succeed|Fail|Wait|Parallel)StateEntered")
+
+
+@dataclass
+class Phase:
+    """One map wave or reduce step as seen from outside.
+
+    `bytes` and `records` are those read by the phase; None until it is over.
+    """
+
+    name: str
+    entered: datetime
+    exited: datetime | None = None
+    map_run: str = ""
+    total: int = 0
+    succeeded: int = 0
+    running: int = 0
+    failed: int = 0
+    records: int | None = None
+    bytes: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the phase took, or has taken."""
+        return ((self.exited or datetime.now(UTC)) - self.entered).total_seconds()
+
+
+@dataclass
+class Progress:
+    """What is known of an execution so far; only ever grows."""
+
+    status: str = "RUNNING"
+    started: datetime | None = None
+    stopped: datetime | None = None
+    state: str = ""
+    phases: list[Phase] = field(default_factory=list)
+    last_event: int = 0
+    output: dict[str, Any] | None = None
+    error: str = ""
+    cause: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the execution is over."""
+        return self.status in FINAL
+
+    @property
+    def seconds(self) -> float:
+        """How long the execution took, or has taken."""
+        if self.started is None:
+            return 0.0
+        return ((self.stopped or datetime.now(UTC)) - self.started).total_seconds()
+
+    def see(self, event: dict[str, Any]) -> None:
+        """Take in an event of the history; events come in their order."""
+        self.last_event = event["id"]
+        entered = event.get("stateEnteredEventDetails")
+        exited = event.get("stateExitedEventDetails")
+        if entered and _STATE_ENTERED.fullmatch(event["type"]):
+            self.state = entered["name"]
+            if event["type"] == "MapStateEntered":
+                self.phases.append(Phase(self._name_phase(entered["name"]), event["timestamp"]))
+        elif event["type"] == "MapRunStarted":
+            self.phases[-1].map_run = event["mapRunStartedEventDetails"]["mapRunArn"]
+        elif exited and event["type"] == "MapStateExited":
+            self._end_phase(event["timestamp"], exited)
+
+    def _name_phase(self, state: str) -> str:
+        if state == "Map":
+            return "Map"
+        maps = [index for index, phase in enumerate(self.phases) if phase.name == "Map"]
+        steps_so_far = len(self.phases) - (maps[-1] + 1 if maps else 0)
+        return f"{state} step {steps_so_far + 1}"
+
+    def _end_phase(self, when: datetime, exited: dict[str, Any]) -> None:
+        phase = self.phases[-1]
+        phase.exited = when
+        phase.succeeded, phase.running = phase.total or phase.succeeded, 0
+        variables = {name: json.loads(text) for name, text in exited.get("assignedVariables", {}).items()}
+        counters = variables.get("mapped") or next(iter(reversed(variables.get("steps", []))), None)
+        if counters:
+            before = [earlier for earlier in self.phases[:-1] if phase.name == earlier.name == "Map"]
+            phase.records = counters["recordsIn"] - sum(earlier.records or 0 for earlier in before)
+            phase.bytes = counters["bytesIn"] - sum(earlier.bytes or 0 for earlier in before)
+
+
+def new_name(job: str) -> str:
+    """Return a name for an execution, and so for its job: the job's, the time, and something random."""
+    return f"{job[:40]}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def start(stack: Stack, execution_input: dict[str, Any], name: str) -> str:
+    """Start an execution; return its ARN. Raises CloudError if Step Functions refuses."""
+    try:
+        answer = stack.sfn.start_execution(
+            stateMachineArn=stack.state_machine, name=name, input=json.dumps(execution_input)
+        )
+    except ClientError as error:
+        raise CloudError(f"the execution {name} could not be started: {error}") from error
+    return answer["executionArn"]
+
+
+def stop(stack: Stack, arn: str) -> None:
+    """Stop an execution; its running tasks end by themselves and write nothing that counts."""
+    stack.sfn.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped from the command line")
+
+
+def follow(stack: Stack, arn: str) -> Iterator[Progress]:
+    """Yield the execution's progress again and again, until it is over; the last one has all of it."""
+    progress = Progress()
+    while True:
+        _update(stack, arn, progress)
+        yield progress
+        if progress.finished:
+            return
+        time.sleep(POLL_SECONDS_LOCAL if stack.local else POLL_SECONDS_AWS)
+
+
+def _update(stack: Stack, arn: str, progress: Progress) -> None:
+    try:
+        # The status first: when it says that the execution is over, all of the history is there to be read.
+        described = stack.sfn.describe_execution(executionArn=arn)
+    except ClientError as error:
+        raise CloudError(f"{arn}: {error.response['Error'].get('Message', error)}") from error
+    for event in _events_after(stack, arn, progress.last_event):
+        progress.see(event)
+    for phase in progress.phases:
+        if phase.map_run and phase.exited is None:
+            counts = stack.sfn.describe_map_run(mapRunArn=phase.map_run)["itemCounts"]
+            phase.total = max(phase.total, counts["total"])
+            phase.succeeded = max(phase.succeeded, counts["succeeded"])
+            phase.failed = counts["failed"] + counts["timedOut"]
+            phase.running = counts["running"]
+    progress.started = described["startDate"]
+    progress.stopped = described.get("stopDate")
+    progress.error = described.get("error", "")
+    progress.cause = described.get("cause", "")
+    progress.output = json.loads(described["output"]) if described.get("output") else None
+    progress.status = described["status"]
+
+
+def _events_after(stack: Stack, arn: str, last: int) -> list[dict[str, Any]]:
+    """Return the events that came after one, in order: read from the end, however long the history is."""
+    events: list[Any] = []
+    arguments: dict[str, Any] = {"executionArn": arn, "reverseOrder": True, "maxResults": HISTORY_PAGE}
+    while True:
+        page = stack.sfn.get_execution_history(**arguments)
+        events += [event for event in page["events"] if event["id"] > last]
+        reached = not page["events"] or page["events"][-1]["id"] <= last + 1
+        if reached or not page.get("nextToken"):
+            return events[::-1]
+        arguments["nextToken"] = page["nextToken"]

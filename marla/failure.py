@@ -1,0 +1,99 @@
+"""Why an execution failed: the first failing task's own error, found behind the map run's general one."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from .execution import Progress
+from .stack import Stack
+
+_PLACE = re.compile(r"(?P<object>s3://.+?) at byte (?P<offset>\d+)")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error in the user's own terms; what is not known is empty."""
+
+    name: str
+    cause: str
+    state: str = ""
+    task: int | None = None
+    step: int | None = None
+    partition: int | None = None
+    object: str = ""
+    offset: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is known, for the JSON document."""
+        return {name: value for name, value in asdict(self).items() if value not in {"", None}}
+
+    @property
+    def place(self) -> str:
+        """Where it happened, in words."""
+        parts = [self.state]
+        if self.step is not None:
+            parts.append(f"step {self.step}, partition {self.partition}")
+        if self.task is not None:
+            parts.append(f"task {self.task}")
+        return ", ".join(part for part in parts if part)
+
+
+def find(stack: Stack, arn: str, progress: Progress) -> Failure | None:
+    """Return why an execution failed, or None if it did not."""
+    if progress.status in {"RUNNING", "SUCCEEDED"}:
+        return None
+    if progress.status in {"TIMED_OUT", "ABORTED"}:
+        return Failure(
+            progress.error or progress.status, progress.cause or "The execution was stopped", progress.state
+        )
+    return _of_a_task(stack, arn, progress.state) or _described(
+        progress.error, progress.cause, progress.state
+    )
+
+
+def _of_a_task(stack: Stack, arn: str, state: str) -> Failure | None:
+    runs = stack.sfn.list_map_runs(executionArn=arn)["mapRuns"]
+    for run in runs:
+        for status in ("FAILED", "TIMED_OUT"):
+            try:
+                failed = stack.sfn.list_executions(mapRunArn=run["mapRunArn"], statusFilter=status)[
+                    "executions"
+                ]
+            except ClientError:  # EXPRESS items have no executions that could be listed
+                return Failure(
+                    "TaskFailed",
+                    "a task failed; as the stack runs tasks as EXPRESS, its error is in the log group of its function",
+                    state,
+                )
+            if failed:
+                first = min(failed, key=lambda item: item.get("stopDate") or item["startDate"])
+                child = stack.sfn.describe_execution(executionArn=first["executionArn"])
+                task = json.loads(child.get("input", "{}"))
+                error = child.get("error", status)
+                return _described(error, child.get("cause", ""), state, task)
+    return None
+
+
+def _described(error: str, cause: str, state: str, task: dict[str, Any] | None = None) -> Failure:
+    try:
+        payload = json.loads(cause)
+        message = payload.get("errorMessage", cause)
+    except (ValueError, AttributeError):
+        message = cause
+    place = _PLACE.search(message)
+    task = task or {}
+    return Failure(
+        name=error,
+        cause=message,
+        state=state,
+        task=task.get("task"),
+        step=task.get("step"),
+        partition=task.get("partition"),
+        object=place["object"] if place else "",
+        offset=int(place["offset"]) if place else None,
+    )

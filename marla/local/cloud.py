@@ -1,0 +1,375 @@
+"""The local cloud: two servers on loopback and a deployed stack, started, found again, mended and stopped.
+
+ministack plays S3, Lambda, IAM and CloudFormation; `marla.local.engine` plays Step Functions. Both are child
+processes that outlive the command that started them. A state file in the project's `.marla/` says which they
+are; a process counts as ours only if its id, start time and command line are those that the file says.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+from botocore.config import Config
+
+from marla import stack as stacks
+from marla.errors import CloudError
+from marla.stack import Stack
+
+ROOT = Path(__file__).resolve().parents[2]  # the project: template, definition and functions
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+PORTS = {"ministack": 14566, "engine": 14567}  # taken if they are free
+START_SECONDS = 60
+STOP_SECONDS = 10
+STACK = "marla"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server process: which it is, and where it listens."""
+
+    name: str
+    port: int
+    pid: int
+    born: float  # when the process started, so that another with its id is not taken for it
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there, and is the one that was started."""
+        return self.born > 0 and _birth(self.pid) == self.born
+
+    @property
+    def answers(self) -> bool:
+        """Whether the server answers."""
+        path = "/_ministack/health" if self.name == "ministack" else "/"
+        try:
+            with _opener.open(self.url + path, timeout=5) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+@dataclass
+class State:
+    """What the state file remembers."""
+
+    secret: str
+    servers: list[Server] = field(default_factory=list)
+    deployed: str = ""  # the digest of what is deployed
+
+    def server(self, name: str) -> Server:
+        """Return a server by name."""
+        return next(server for server in self.servers if server.name == name)
+
+    @property
+    def running(self) -> bool:
+        """Whether both servers are there and answer."""
+        return len(self.servers) == len(PORTS) and all(s.alive and s.answers for s in self.servers)
+
+
+# Proxies of the environment are not for loopback.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class LocalCloud:
+    """The local cloud of a project.
+
+    Args:
+        home: where the state file and logs are.
+        root: the project that is deployed.
+        say: told what is done, and what was found and mended.
+    """
+
+    def __init__(self, home: Path = ROOT / ".marla", root: Path = ROOT, say: Say = lambda _: None) -> None:
+        self._home = home
+        self._root = root
+        self._say = say
+
+    # ---- what users ask for ---------------------------------------------------------------------------
+
+    def start(self, parameters: dict[str, str] | None = None) -> Stack:
+        """Start what does not run, deploy what has changed, and return the stack.
+
+        Args:
+            parameters: of the template, instead of what the local cloud would give; deploys again.
+
+        Raises:
+            CloudError: if a server does not start or `sam deploy` fails, with the end of its log.
+        """
+        self._home.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            state = self._mended()
+            for name in PORTS:
+                if name not in {server.name for server in state.servers}:
+                    state.servers.append(self._launch(name, state))
+                    self._save(state)
+            digest = self._digest(parameters)
+            if state.deployed != digest:
+                self._deploy(state, parameters)
+                state.deployed = digest
+                self._save(state)
+            return self._stack(state)
+
+    def stop(self) -> bool:
+        """Stop both servers; return whether there was anything to stop. Everything in the cloud is gone."""
+        if not self._home.is_dir():
+            return False
+        with self._locked():
+            state = self._load()
+            if state is None:
+                return False
+            self._stop(state)
+            return True
+
+    def status(self) -> dict[str, Any]:
+        """Return what runs, where, and what is wrong with it."""
+        state = self._load()
+        if state is None:
+            return {"running": False, "servers": []}
+        servers = [
+            {"name": s.name, "url": s.url, "pid": s.pid, "alive": s.alive, "answers": s.alive and s.answers}
+            for s in state.servers
+        ]
+        return {"running": state.running, "servers": servers, "log": str(self._home)}
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which `aws` and `sam` talk to the local cloud. Raises CloudError."""
+        state = self._load()
+        if state is None or not state.running:
+            raise CloudError("the local cloud does not run: start it with `marla local start`")
+        return self._environment(state)
+
+    def stack(self) -> Stack:
+        """Return the stack of a running local cloud. Raises CloudError if it does not run."""
+        state = self._load()
+        if state is None or not state.running:
+            raise CloudError("the local cloud does not run: start it with `marla local start`")
+        return self._stack(state)
+
+    # ---- state ----------------------------------------------------------------------------------------
+
+    @property
+    def _state_file(self) -> Path:
+        return self._home / "local.json"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self._home / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _load(self) -> State | None:
+        try:
+            saved = json.loads(self._state_file.read_text())
+            servers = [Server(**server) for server in saved["servers"]]
+            return State(saved["secret"], servers, saved["deployed"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            self._say(f"{self._state_file} is damaged; starting anew")
+            return None
+
+    def _save(self, state: State) -> None:
+        partial = self._state_file.with_suffix(".partial")
+        partial.touch(mode=0o600)
+        partial.write_text(json.dumps(asdict(state)))
+        partial.replace(self._state_file)
+
+    def _mended(self) -> State:
+        """Return the state if its servers run; if not, clear away what is left and begin anew.
+
+        The servers go together: what a dead one held in memory, the other refers to.
+        """
+        state = self._load()
+        if state is None:
+            return State(secrets.token_hex(20))
+        if state.running:
+            return state
+        for server in state.servers:
+            if not server.alive:
+                self._say(f"{server.name} (process {server.pid}) has died; starting the local cloud anew")
+            elif not server.answers:
+                self._say(
+                    f"{server.name} (process {server.pid}) does not answer; starting the local cloud anew"
+                )
+        self._stop(state)
+        return State(secrets.token_hex(20))
+
+    def _stop(self, state: State) -> None:
+        alive = [server for server in state.servers if server.alive]
+        for server in alive:
+            _signal_group(server.pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(server.alive for server in alive) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for server in alive:
+            # Workers that ministack started are in its group, and may have outlived it.
+            _signal_group(server.pid, signal.SIGKILL)
+        self._state_file.unlink(missing_ok=True)
+
+    # ---- servers --------------------------------------------------------------------------------------
+
+    def _launch(self, name: str, state: State) -> Server:
+        port = self._free_port(name)
+        log = self._home / f"{name}.log"
+        if name == "ministack":
+            command = [sys.executable, "-m", "marla.local.services"]
+        else:
+            command = [sys.executable, "-m", "marla.local.engine", "--port", str(port), "--cloud"]
+            command += [state.server("ministack").url, "--region", REGION, "--account", ACCOUNT]
+        environment = os.environ | _credentials(state) | {"PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {
+            "BIND_HOST": HOST,
+            "GATEWAY_PORT": str(port),
+            "AUTH": "true",
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "MINISTACK_REGION": REGION,
+        }
+        with log.open("w") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+                command,
+                cwd=self._root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        server = Server(name, port, process.pid, _birth(process.pid))
+        deadline = time.monotonic() + START_SECONDS
+        while not server.answers:
+            if process.poll() is not None:
+                raise CloudError(
+                    f"{name} ended with status {process.returncode} as it started:\n{_tail(log)}"
+                )
+            if time.monotonic() > deadline:
+                _signal_group(process.pid, signal.SIGKILL)
+                raise CloudError(f"{name} did not answer within {START_SECONDS} s; its log is {log}")
+            time.sleep(0.05)
+        return server
+
+    def _free_port(self, name: str) -> int:
+        """Return the server's usual port, or a free one if that is taken."""
+        wanted = PORTS[name]
+        for port in (wanted, 0):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((HOST, port))
+                except OSError:
+                    continue
+                chosen: int = probe.getsockname()[1]
+            if chosen != wanted:
+                self._say(f"port {wanted} is taken; {name} listens on {chosen}")
+            return chosen
+        raise CloudError(f"no free port on {HOST} for {name}")
+
+    # ---- the stack ------------------------------------------------------------------------------------
+
+    def _digest(self, parameters: dict[str, str] | None) -> str:
+        """Return a digest of all that a deployment consists of."""
+        files = [self._root / "template.yaml", *sorted((self._root / "statemachine").rglob("*.yaml"))]
+        files += sorted(f for f in (self._root / "functions").rglob("*") if f.suffix in {".py", ".txt"})
+        digest = hashlib.blake2b(json.dumps(parameters, sort_keys=True).encode(), digest_size=16)
+        for file in files:
+            content = file.read_bytes()
+            digest.update(f"{file.relative_to(self._root)} {len(content)}\n".encode() + content)
+        return digest.hexdigest()
+
+    def _deploy(self, state: State, parameters: dict[str, str] | None) -> None:
+        self._say("deploying the stack to the local cloud (sam deploy)")
+        given = {"DefaultConcurrency": str(os.cpu_count() or 1)} | (parameters or {})
+        log = self._home / "deploy.log"
+        sam = Path(sys.executable).with_name("sam")
+        command = [str(sam), "deploy", "--config-env", "local", "--parameter-overrides"]
+        command += [f"{name}={value}" for name, value in given.items()]
+        with log.open("w") as output:
+            status = subprocess.run(  # noqa: S603 - SAM, installed beside us
+                command,
+                cwd=self._root,
+                env=os.environ
+                | self._environment(state)
+                | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+        if status:
+            raise CloudError(f"sam deploy ended with status {status}:\n{_tail(log)}")
+
+    def _environment(self, state: State) -> dict[str, str]:
+        return _credentials(state) | {
+            "AWS_ENDPOINT_URL": state.server("ministack").url,
+            "AWS_ENDPOINT_URL_SFN": state.server("engine").url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": HOST,
+        }
+
+    def _stack(self, state: State) -> Stack:
+        session = boto3.Session(
+            aws_access_key_id="test", aws_secret_access_key=state.secret, region_name=REGION
+        )
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=32, proxies={}
+        )
+
+        def make_client(service: str) -> Any:
+            server = state.server("engine" if service == "stepfunctions" else "ministack")
+            return session.client(service, endpoint_url=server.url, config=config)  # type: ignore[call-overload]
+
+        return stacks.find(STACK, make_client, REGION, local=True)
+
+
+def _credentials(state: State) -> dict[str, str]:
+    return {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": state.secret, "AWS_SESSION_TOKEN": ""}
+
+
+def _birth(pid: int) -> float:
+    """Return when a process started, in seconds since the epoch; 0 if there is none, or it is a zombie."""
+    try:
+        process = psutil.Process(pid)
+        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _tail(log: Path, lines: int = 20) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,191 @@
+"""What people see of an execution: live progress, and a summary at its end. All on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, DownloadColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from .execution import Phase, Progress
+from .failure import Failure
+
+
+def size_text(count: int | None) -> str:
+    """Return a number of bytes for people: 1.5 MB."""
+    if count is None:
+        return ""
+    value = float(count)
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError("unreachable")
+
+
+def count_text(count: int | None) -> str:
+    """Return a number for people: 12,345."""
+    return "" if count is None else f"{count:,}"
+
+
+class LiveView:
+    """Shows progress as it comes: a live table on a terminal, a line for each change elsewhere."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._live = (
+            Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal else None
+        )
+        self._spinner = Spinner("dots")
+        self._told: set[tuple[str, int, bool]] = set()
+        self._state = ""
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Show how far an execution is."""
+        if self._live:
+            self._live.update(self._drawn(progress))
+        else:
+            self._tell(progress)
+
+    def _drawn(self, progress: Progress) -> RenderableType:
+        self._spinner.update(text=Text(f" {self._title}  {progress.seconds:5.1f} s  {progress.state}"))
+        table = Table.grid(padding=(0, 2))
+        for phase in progress.phases:
+            table.add_row(*_phase_cells(phase))
+        return Group(self._spinner, table)
+
+    def _tell(self, progress: Progress) -> None:
+        if progress.state != self._state:
+            self._state = progress.state
+            self._line(progress, progress.state)
+        for index, phase in enumerate(progress.phases):
+            mark = (phase.name, index, phase.exited is not None)
+            if phase.exited and mark not in self._told:
+                self._told.add(mark)
+                tasks = f"{phase.succeeded} of {phase.total} tasks"
+                read = f"{count_text(phase.records)} records, {size_text(phase.bytes)}"
+                self._line(progress, f"{phase.name}: {tasks}, {read}")
+
+    def _line(self, progress: Progress, text: str) -> None:
+        self._console.print(f"{progress.seconds:7.1f} s  {text}", highlight=False, soft_wrap=True)
+
+
+def _phase_cells(phase: Phase) -> list[RenderableType]:
+    bar = Bar(BarColumn(bar_width=24), expand=False)
+    bar.add_task("", total=phase.total or None, completed=phase.succeeded)
+    tasks = f"{phase.succeeded} of {phase.total} tasks"
+    if phase.failed:
+        tasks += f", {phase.failed} failed"
+    return [
+        Text(f"  {phase.name}"),
+        bar,
+        Text(tasks),
+        Text(
+            f"{count_text(phase.records)} records"
+            if phase.records is not None
+            else f"{phase.running} running"
+        ),
+        Text(size_text(phase.bytes)),
+        Text(f"{phase.seconds:.1f} s", style="dim"),
+    ]
+
+
+class UploadView:
+    """A bar for the upload of local files; nothing where there is nothing to upload."""
+
+    def __init__(self, console: Console) -> None:
+        self._bar = Bar(
+            TextColumn("Uploading input"), BarColumn(), DownloadColumn(), console=console, transient=True
+        )
+        self._task = self._bar.add_task("", total=None)
+        self._console = console
+        self._started = False
+        self._total = 0
+
+    def advance(self, done: int, total: int) -> None:
+        """Show how many bytes are uploaded, of how many."""
+        if not self._started and self._console.is_terminal:
+            self._bar.start()
+        self._started = True
+        self._total = total
+        self._bar.update(self._task, completed=done, total=total)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+        if self._started and kind is None:
+            self._console.print(f"Uploaded {size_text(self._total)} of input", highlight=False)
+
+
+def summary(console: Console, progress: Progress) -> None:
+    """Print what each step did."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("step")
+    for column in ("tasks", "records in", "records out", "bytes in", "bytes out", "seconds"):
+        table.add_column(column, justify="right")
+    steps = (progress.output or {}).get("steps", [])
+    several = any(step["stage"] for step in steps)
+    for step, seconds in zip(steps, _seconds_of_steps(progress.phases), strict=False):
+        name = f"Reduce step {step['step']}" if step["step"] else "Map"
+        table.add_row(
+            f"Stage {step['stage']}: {name}" if several else name,
+            count_text(step["tasks"]),
+            count_text(step["recordsIn"]),
+            count_text(step["recordsOut"]),
+            size_text(step["bytesIn"]),
+            size_text(step["bytesOut"]),
+            f"{seconds:.1f}",
+        )
+    if steps:
+        console.print(table)
+
+
+def _seconds_of_steps(phases: list[Phase]) -> list[float]:
+    """Return the seconds of each step; the waves of a map phase are one step."""
+    seconds: list[float] = []
+    for before, phase in zip([None, *phases], phases, strict=False):
+        if before and before.name == phase.name == "Map":
+            seconds[-1] += phase.seconds
+        else:
+            seconds.append(phase.seconds)
+    return seconds
+
+
+def failure(console: Console, found: Failure) -> None:
+    """Print why a job failed."""
+    console.print(Text.assemble((found.name, "bold red"), f" in {found.place}" if found.place else ""))
+    console.print(f"  {found.cause}", highlight=False, markup=False, soft_wrap=True)
+
+
+def table_of(console: Console, columns: list[str], rows: Iterable[list[object]]) -> None:
+    """Print rows with column names, where there are names for all."""
+    rows = list(rows)
+    width = max((len(row) for row in rows), default=0)
+    names = columns if len(columns) == width else [f"column {number + 1}" for number in range(width)]
+    table = Table(*names, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(str(value)) for value in row))
+    console.print(table)
