@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from mapreduce import MarlaError, catalogue
+from mapreduce import catalogue
 
 from . import execution, failure, generate, inputs, results, view
 from . import stack as stacks
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _Grammar().parser.parse_args(arguments)
     try:
         status: int = options.run(options)
-    except (UsageError, generate.GenerateError, MarlaError) as error:
+    except (UsageError, generate.GenerateError) as error:
         err.print(f"marla: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         return USAGE
     except CloudError as error:
@@ -66,8 +66,7 @@ def _connect(options: argparse.Namespace) -> Stack:
 
 
 def _run(options: argparse.Namespace) -> int:
-    job = catalogue.job_class(options.job)
-    params = _parameters(options.param, job)
+    params = _parameters(options.param, options.job)
     if options.out:
         results.check_folder(options.out, overwrite=options.overwrite)
     stack = _connect(options)
@@ -80,9 +79,12 @@ def _run(options: argparse.Namespace) -> int:
     return _finish(stack, arn, progress, options)
 
 
-def _parameters(given: list[str], job: Any) -> dict[str, Any]:
-    """Return the job's parameters from `name=value` texts, as the types that the job declares."""
-    declared = job.parameters()
+def _parameters(given: list[str], job: str) -> dict[str, Any]:
+    """Return the job's parameters from `name=value` texts: as JSON, but texts where the job declares texts.
+
+    Whether there is such a job, and what it takes, is for the stack to say: it may have others than we know.
+    """
+    declared = catalogue.job_class(job).parameters() if job in catalogue.names() else {}
     params: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -95,7 +97,6 @@ def _parameters(given: list[str], job: Any) -> dict[str, Any]:
                 params[name] = json.loads(value)
             except ValueError:
                 params[name] = value
-    job(**params)  # raises InvalidParameter, before anything is started
     return params
 
 

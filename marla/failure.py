@@ -65,11 +65,8 @@ def _of_a_task(stack: Stack, arn: str, state: str) -> Failure | None:
                     "executions"
                 ]
             except ClientError:  # EXPRESS items have no executions that could be listed
-                return Failure(
-                    "TaskFailed",
-                    "a task failed; as the stack runs tasks as EXPRESS, its error is in the log group of its function",
-                    state,
-                )
+                where = "as the stack runs tasks as EXPRESS, its error is in the log group of its function"
+                return Failure("TaskFailed", f"a task failed; {where}", state)
             if failed:
                 first = min(failed, key=lambda item: item.get("stopDate") or item["startDate"])
                 child = stack.sfn.describe_execution(executionArn=first["executionArn"])

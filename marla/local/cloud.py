@@ -101,13 +101,13 @@ class LocalCloud:
     """The local cloud of a project.
 
     Args:
-        home: where the state file and logs are.
+        home: where the state file and logs are; else what MARLA_HOME names, or .marla in the project.
         root: the project that is deployed.
         say: told what is done, and what was found and mended.
     """
 
-    def __init__(self, home: Path = ROOT / ".marla", root: Path = ROOT, say: Say = lambda _: None) -> None:
-        self._home = home
+    def __init__(self, home: Path | None = None, root: Path = ROOT, say: Say = lambda _: None) -> None:
+        self._home = home or Path(os.environ.get("MARLA_HOME", ROOT / ".marla"))
         self._root = root
         self._say = say
 

@@ -1,0 +1,45 @@
+# `make demo` and `make test` are all that a new machine needs (Python 3.11 or later).
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint aws-test sam-local lock clean
+
+demo: $(READY)
+	$(BIN)/python -m marla.demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint template.yaml
+	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --template template.yaml
+
+# The tests of tests/local against a stack on AWS: make aws-test MARLA_STACK=name
+aws-test: $(READY)
+	MARLA_STACK=$(MARLA_STACK) $(BIN)/python -m pytest tests/aws
+
+# `sam build` and `sam local invoke` of both functions on real data, in containers.
+sam-local: $(READY)
+	./scripts/sam_local.sh
+
+# Writes requirements.txt anew, with the newest versions that pyproject.toml allows.
+lock: $(READY)
+	echo '# Every package at the version that is tested. Made by `make lock` from pyproject.toml; do not edit.' > requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --universal --python-version 3.11 \
+		--upgrade --no-header --no-annotate --quiet | sed '/^--/d' >> requirements.txt
+
+clean:
+	if [ -x $(BIN)/marla ]; then $(BIN)/marla local stop; fi
+	rm -rf $(VENV) .marla .aws-sam demo-data demo-result *.egg-info
+
+$(READY): requirements.txt pyproject.toml
+	python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("MARLA needs Python 3.11 or later")'
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $(READY)
