@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -40,6 +39,9 @@ ACCOUNT = "000000000000"
 PORTS = {"ministack": 14566, "engine": 14567}  # taken if they are free
 START_SECONDS = 60
 STOP_SECONDS = 10
+ANSWER_SECONDS = 5.0
+# ministack's administrator. It checks no administrator's signature: whoever can reach loopback is one.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": ""}
 STACK = "marla"
 
 Say = Callable[[str], None]
@@ -69,7 +71,7 @@ class Server:
         """Whether the server answers."""
         path = "/_ministack/health" if self.name == "ministack" else "/"
         try:
-            with _opener.open(self.url + path, timeout=5) as response:
+            with _opener.open(self.url + path, timeout=ANSWER_SECONDS) as response:
                 return bool(response.status == 200)
         except (urllib.error.URLError, OSError):
             return False
@@ -79,7 +81,6 @@ class Server:
 class State:
     """What the state file remembers."""
 
-    secret: str
     servers: list[Server] = field(default_factory=list)
     deployed: str = ""  # the digest of what is deployed
 
@@ -188,7 +189,7 @@ class LocalCloud:
         try:
             saved = json.loads(self._state_file.read_text())
             servers = [Server(**server) for server in saved["servers"]]
-            return State(saved["secret"], servers, saved["deployed"])
+            return State(servers, saved["deployed"])
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
@@ -197,7 +198,6 @@ class LocalCloud:
 
     def _save(self, state: State) -> None:
         partial = self._state_file.with_suffix(".partial")
-        partial.touch(mode=0o600)
         partial.write_text(json.dumps(asdict(state)))
         partial.replace(self._state_file)
 
@@ -208,7 +208,7 @@ class LocalCloud:
         """
         state = self._load()
         if state is None:
-            return State(secrets.token_hex(20))
+            return State()
         if state.running:
             return state
         for server in state.servers:
@@ -219,12 +219,13 @@ class LocalCloud:
                     f"{server.name} (process {server.pid}) does not answer; starting the local cloud anew"
                 )
         self._stop(state)
-        return State(secrets.token_hex(20))
+        return State()
 
     def _stop(self, state: State) -> None:
         alive = [server for server in state.servers if server.alive]
         for server in alive:
             _signal_group(server.pid, signal.SIGTERM)
+            _signal_group(server.pid, signal.SIGCONT)  # one that is suspended would not hear it
         deadline = time.monotonic() + STOP_SECONDS
         while any(server.alive for server in alive) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -243,7 +244,7 @@ class LocalCloud:
         else:
             command = [sys.executable, "-m", "marla.local.engine", "--port", str(port), "--cloud"]
             command += [state.server("ministack").url, "--region", REGION, "--account", ACCOUNT]
-        environment = os.environ | _credentials(state) | {"PYTHONDONTWRITEBYTECODE": "1"}
+        environment = os.environ | CREDENTIALS | {"PYTHONDONTWRITEBYTECODE": "1"}
         environment |= {
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(port),
@@ -326,7 +327,7 @@ class LocalCloud:
             raise CloudError(f"sam deploy ended with status {status}:\n{_tail(log)}")
 
     def _environment(self, state: State) -> dict[str, str]:
-        return _credentials(state) | {
+        return CREDENTIALS | {
             "AWS_ENDPOINT_URL": state.server("ministack").url,
             "AWS_ENDPOINT_URL_SFN": state.server("engine").url,
             "AWS_DEFAULT_REGION": REGION,
@@ -338,7 +339,9 @@ class LocalCloud:
 
     def _stack(self, state: State) -> Stack:
         session = boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key=state.secret, region_name=REGION
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            region_name=REGION,
         )
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=32, proxies={}
@@ -349,10 +352,6 @@ class LocalCloud:
             return session.client(service, endpoint_url=server.url, config=config)  # type: ignore[call-overload]
 
         return stacks.find(STACK, make_client, REGION, local=True)
-
-
-def _credentials(state: State) -> dict[str, str]:
-    return {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": state.secret, "AWS_SESSION_TOKEN": ""}
 
 
 def _birth(pid: int) -> float:

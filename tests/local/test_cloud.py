@@ -1,0 +1,170 @@
+"""The local cloud itself: it is found again, mends itself, listens on loopback only, and goes away."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from marla.errors import CloudError
+from marla.local import cloud as cloud_module
+from marla.local.cloud import HOST, LocalCloud
+
+Said = list[str]
+
+
+@pytest.fixture
+def said() -> Said:
+    return []
+
+
+@pytest.fixture
+def own(tmp_path: Path, said: Said) -> Iterator[LocalCloud]:
+    """A local cloud of one test's own, for tests that break it."""
+    cloud = LocalCloud(tmp_path / "home", say=said.append)
+    yield cloud
+    cloud.stop()
+
+
+def pids(cloud: LocalCloud) -> dict[str, int]:
+    return {server["name"]: server["pid"] for server in cloud.status()["servers"]}
+
+
+def family(pid: int) -> list[psutil.Process]:
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, f"process {pid} is still there"
+        time.sleep(0.02)
+
+
+def test_it_listens_on_loopback_only(cloud: LocalCloud) -> None:
+    addresses = {
+        connection.laddr.ip
+        for pid in pids(cloud).values()
+        for process in family(pid)
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert addresses == {HOST}
+
+
+def test_starting_it_again_finds_it_running_and_deploys_nothing(home: Path, cloud: LocalCloud) -> None:
+    said: Said = []
+    before = pids(cloud)
+    LocalCloud(home, say=said.append).start({"InputBuckets": "marla-test-readable"})
+    assert pids(cloud) == before
+    assert said == []
+
+
+def test_a_dead_server_is_noticed_and_the_cloud_begins_anew(own: LocalCloud, said: Said) -> None:
+    own.start()
+    before = pids(own)
+    os.kill(before["engine"], signal.SIGKILL)
+    wait_until_gone(before["engine"])
+    assert own.status()["running"] is False
+    with pytest.raises(CloudError, match="marla local start"):
+        own.environment()
+
+    own.start()
+
+    assert own.status()["running"] is True
+    assert any("engine" in text and "has died" in text for text in said)
+    wait_until_gone(before["ministack"])
+
+
+def test_a_server_that_does_not_answer_is_replaced(
+    own: LocalCloud, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.start()
+    before = pids(own)
+    monkeypatch.setattr(cloud_module, "ANSWER_SECONDS", 0.5)
+    os.kill(before["ministack"], signal.SIGSTOP)
+    own.start()
+    assert own.status()["running"] is True
+    assert any("ministack" in text and "does not answer" in text for text in said)
+    wait_until_gone(before["ministack"])
+
+
+def test_stopping_leaves_no_process_no_port_and_no_state(own: LocalCloud, tmp_path: Path) -> None:
+    own.start()
+    processes = [process.pid for pid in pids(own).values() for process in family(pid)]
+    ports = [int(server["url"].rpartition(":")[2]) for server in own.status()["servers"]]
+    assert own.stop() is True
+    for pid in processes:
+        wait_until_gone(pid)
+    for port in ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections linger
+            probe.bind((HOST, port))
+    assert not (tmp_path / "home" / "local.json").exists()
+    assert own.stop() is False
+
+
+def test_a_taken_port_is_said_and_another_is_used(
+    own: LocalCloud, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as squatter:
+        squatter.bind((HOST, 0))
+        squatter.listen()
+        taken = squatter.getsockname()[1]
+        monkeypatch.setitem(cloud_module.PORTS, "engine", taken)
+        own.start()
+        engine = next(server for server in own.status()["servers"] if server["name"] == "engine")
+        assert engine["url"] != f"http://{HOST}:{taken}"
+        assert any(f"port {taken} is taken" in text for text in said)
+
+
+def test_a_state_file_whose_processes_are_others_now_harms_none_of_them(
+    own: LocalCloud, tmp_path: Path
+) -> None:
+    bystander = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    )
+    try:
+        home = tmp_path / "home"
+        home.mkdir()
+        servers = [
+            {"name": name, "port": 1, "pid": bystander.pid, "born": 1.0} for name in ("ministack", "engine")
+        ]
+        (home / "local.json").write_text(json.dumps({"servers": servers, "deployed": ""}))
+        assert own.status()["running"] is False
+        own.stop()
+        assert bystander.poll() is None
+    finally:
+        assert bystander.stdin
+        bystander.stdin.close()
+        bystander.wait()
+
+
+def test_a_damaged_state_file_is_said_and_replaced(own: LocalCloud, said: Said, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "local.json").write_text('{"servers": [{"na')
+    own.start()
+    assert own.status()["running"] is True
+    assert any("damaged" in text for text in said)
+
+
+def test_a_deployment_that_fails_shows_the_end_of_its_log(own: LocalCloud) -> None:
+    with pytest.raises(CloudError, match="sam deploy ended with status"):
+        own.start({"Runtime": "cobol"})
+
+
+def test_without_it_its_environment_is_an_error_that_says_what_to_do(own: LocalCloud) -> None:
+    with pytest.raises(CloudError, match="marla local start"):
+        own.environment()
+    assert own.status() == {"running": False, "servers": []}
