@@ -14,7 +14,7 @@ test: $(READY)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --template template.yaml

@@ -33,7 +33,7 @@ out = Console()
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status."""
-    options = _Grammar().parser.parse_args(arguments)
+    options = Grammar().parser.parse_args(arguments)
     try:
         status: int = options.run(options)
     except (UsageError, generate.GenerateError) as error:
@@ -66,20 +66,20 @@ def _connect(options: argparse.Namespace) -> Stack:
 
 
 def _run(options: argparse.Namespace) -> int:
-    params = _parameters(options.param, options.job)
+    params = parse_parameters(options.param, options.job)
     if options.out:
         results.check_folder(options.out, overwrite=options.overwrite)
     stack = _connect(options)
     with view.UploadView(err) as upload:
         uris = inputs.resolve(options.input, stack, upload.advance, cross_region=options.cross_region)
     name = options.name or execution.new_name(options.job)
-    arn = execution.start(stack, _execution_input(options, params, uris), name)
+    arn = execution.start(stack, execution_input(options, params, uris), name)
     _say(f"Started {arn}")
     progress = _follow(stack, arn, f"{options.job} ({name})")
     return _finish(stack, arn, progress, options)
 
 
-def _parameters(given: list[str], job: str) -> dict[str, Any]:
+def parse_parameters(given: list[str], job: str) -> dict[str, Any]:
     """Return the job's parameters from `name=value` texts: as JSON, but texts where the job declares texts.
 
     Whether there is such a job, and what it takes, is for the stack to say: it may have others than we know.
@@ -100,7 +100,7 @@ def _parameters(given: list[str], job: str) -> dict[str, Any]:
     return params
 
 
-def _execution_input(options: argparse.Namespace, params: dict[str, Any], uris: list[str]) -> dict[str, Any]:
+def execution_input(options: argparse.Namespace, params: dict[str, Any], uris: list[str]) -> dict[str, Any]:
     document: dict[str, Any] = {"job": options.job, "input": _input_field(options, uris)}
     if params:
         document["params"] = params
@@ -309,7 +309,7 @@ def _size(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-class _Grammar:
+class Grammar:
     """The commands and their options."""
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -103,9 +104,10 @@ class Progress:
         variables = {name: json.loads(text) for name, text in exited.get("assignedVariables", {}).items()}
         counters = variables.get("mapped") or next(iter(reversed(variables.get("steps", []))), None)
         if counters:
-            before = [earlier for earlier in self.phases[:-1] if phase.name == earlier.name == "Map"]
-            phase.records = counters["recordsIn"] - sum(earlier.records or 0 for earlier in before)
-            phase.bytes = counters["bytesIn"] - sum(earlier.bytes or 0 for earlier in before)
+            # The waves of a map phase add to the same counters.
+            waves = list(takewhile(lambda earlier: earlier.name == phase.name == "Map", self.phases[-2::-1]))
+            phase.records = counters["recordsIn"] - sum(wave.records or 0 for wave in waves)
+            phase.bytes = counters["bytesIn"] - sum(wave.bytes or 0 for wave in waves)
 
 
 def new_name(job: str) -> str:

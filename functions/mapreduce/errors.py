@@ -61,5 +61,9 @@ class DiskFull(MarlaError):
     """The function's temporary storage is too small for the spilled data."""
 
 
+class StorageRefused(MarlaError):
+    """The worker may not do what a job must with its own objects."""
+
+
 class StorageUnavailable(Exception):
     """S3 did not answer. No MarlaError: trying the task again may help, and the state machine does."""

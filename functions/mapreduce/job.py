@@ -38,8 +38,8 @@ class Job:
     """A MapReduce job over (key, value) pairs, after Dean and Ghemawat 2004.
 
     A subclass has `map` and `reduce`, perhaps `combine`, as generators of pairs. Keys are strings, numbers or
-    tuples of them, mutually comparable within a job; values are anything that JSON can say, and reach combine
-    and reduce as JSON gives them back (a tuple as a list).
+    tuples of them, mutually comparable within a job; values are anything that JSON can say, and reach reduce
+    as JSON gives them back (a tuple as a list). So they reach combine, except in the mapper they come from.
 
     Class attributes:
         format: what input objects hold, unless the execution's input says otherwise.
@@ -108,22 +108,23 @@ def _check_parameter(name: str, value: Any, spec: Parameter) -> None:
 def run(job: Job, records: Iterable[Any]) -> Iterator[Pair]:
     """Apply a job in memory, for unit tests: yield its result rows in the order of keys.
 
-    Values go through JSON between map, combine and reduce, as they do between workers, and combine (if there
-    is one) is applied to halves of a key's values and to the halves' results.
+    Combine (if there is one) is applied to halves of a key's values, as map yielded them, and then to the
+    halves' results. What it gets then, and what reduce gets, went through JSON, as it does between workers.
     """
     groups: dict[Key, list[Value]] = {}
     for record in records:
         for key, value in job.map(record):
             check_key(key)
-            groups.setdefault(key, []).append(_through_json(value))
+            groups.setdefault(key, []).append(value)
     for key in sort_keys(groups):
         values = groups[key]
         if job.combines and len(values) > 1:
             middle = len(values) // 2
             halves = [job.combine(key, values[:middle]), job.combine(key, values[middle:])]
-            values = [_through_json(job.combine(key, halves))]
-        yield from job.reduce(key, iter(values))
+            values = [job.combine(key, _through_json(halves))]
+        yield from job.reduce(key, iter(_through_json(values)))
 
 
-def _through_json(value: Value) -> Value:
-    return json.loads(json.dumps(value, allow_nan=False))
+def _through_json(values: list[Value]) -> list[Value]:
+    through: list[Value] = json.loads(json.dumps(values, allow_nan=False))
+    return through

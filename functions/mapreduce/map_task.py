@@ -197,7 +197,9 @@ def _with_header(format: Format, piece: Piece, first_block: Block, store: Object
     try:
         return format.with_header(_header(piece, first_block, store))
     except LineError as error:
-        raise BadObject(f"{piece.url}: its header: {error}. Correct it, or leave it out of the input") from error
+        raise BadObject(
+            f"{piece.url}: its header: {error}. Correct it, or leave it out of the input"
+        ) from error
 
 
 def _header(piece: Piece, first_block: Block, store: ObjectStore) -> bytes:

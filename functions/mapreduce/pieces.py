@@ -81,7 +81,8 @@ def read_pieces(
         part = _Part(index, start, store.read(piece.bucket, piece.key, start, stop))
         if part.range.size < piece.end:
             raise InputNotReadable(
-                f"{piece.url}: shorter than when the job listed it ({part.range.size} bytes); start the job again"
+                f"{piece.url}: shorter than when the job listed it ({part.range.size} bytes); "
+                "start the job again"
             )
         return part
 

@@ -20,9 +20,9 @@ from .storage import ObjectStore
 
 THREADS = 16
 # What all open segments together hold of compressed data: a chunk in use and one under way for each.
-READ_BYTES = 32 << 20
+READ_BYTES = 16 << 20
 LARGEST_CHUNK_BYTES = 4 << 20
-SMALLEST_CHUNK_BYTES = 64 << 10
+SMALLEST_CHUNK_BYTES = 32 << 10
 
 
 def run_reduce_task(task: ReduceTask, store: ObjectStore, bucket: str) -> dict[str, int]:

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from types import NoneType
 from typing import Any
 
 from .errors import BadResult, InvalidParameter
@@ -21,6 +22,7 @@ EMPTY = "empty"
 BUFFER_CHARACTERS = 1 << 20
 
 Scalar = str | int | float | bool | None
+SCALARS = (str, int, float, NoneType)  # a bool is an int
 
 
 def output_format(job: Job, requested: object) -> str | None:
@@ -39,7 +41,17 @@ def flatten(key: Any, value: Any) -> list[Scalar] | None:
         fields += value
     else:
         fields.append(value)
-    return fields if all(isinstance(field, Scalar) for field in fields) else None
+    return fields if all(isinstance(field, SCALARS) for field in fields) else None
+
+
+class _UnixLines:
+    """Ends csv's lines in `\\n`. Told to do so, csv would leave a `\\r` unquoted before Python 3.13."""
+
+    def __init__(self, text: io.StringIO) -> None:
+        self._text = text
+
+    def write(self, line: str) -> int:
+        return self._text.write(line.removesuffix("\r\n") + "\n")
 
 
 class ResultWriter:
@@ -60,7 +72,7 @@ class ResultWriter:
         self._open_object = open_object
         self._object: ObjectWriter | None = None
         self._text = io.StringIO()
-        self._csv = csv.writer(self._text, lineterminator="\n")
+        self._csv = csv.writer(_UnixLines(self._text))
         self.rows = 0
 
     def write(self, key: Any, value: Any) -> None:

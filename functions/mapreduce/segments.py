@@ -29,7 +29,7 @@ Group = tuple[Any, list[Any]]  # a key and some of its values
 MAGIC = b"MARLA\x00\x01\n"
 TRAILER = struct.Struct(">Q8s")
 FRAME_HEADER = struct.Struct(">I")
-FRAME_BYTES = 64 << 10  # of uncompressed lines, at least
+FRAME_BYTES = 32 << 10  # of uncompressed lines, at least
 GROUPS_A_LINE = 64
 VALUES_A_GROUP = 256
 TAIL_BYTES = 32 << 10  # read first: holds the index of a thousand partitions, or the whole of a small object
@@ -148,6 +148,9 @@ class SegmentedObject:
         self._tail_start = size - len(tail)
         self._url = url
         self.segments = self._read_index(size)
+        if self._tail_start > 0:
+            # It was for the index only. Hundreds of objects may be open: hold none of it.
+            self._tail, self._tail_start = b"", size
 
     def _read_index(self, size: int) -> list[Segment]:
         if size < TRAILER.size or self._tail[-8:] != MAGIC:

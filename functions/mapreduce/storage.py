@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .errors import InputNotReadable, StorageUnavailable
+from .errors import InputNotReadable, StorageRefused, StorageUnavailable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,6 +26,7 @@ Response = TypeVar("Response")
 # An upload is one PUT below this size and a multipart upload above it; S3 wants parts of 5 MiB or more.
 UPLOAD_PART_BYTES = 16 << 20
 INTERMEDIATE = "marla=intermediate"  # the tag that the job bucket's lifecycle rule expires
+REFUSALS = {"AccessDenied", "403"}  # the second is what a HEAD, which has no body, answers
 
 
 class Range(NamedTuple):
@@ -94,7 +95,8 @@ class ObjectWriter(io.RawIOBase):
     """Writes one object: a PUT if it is small, else a multipart upload.
 
     Used as a context manager it publishes the object at a clean end and leaves nothing after an exception.
-    Raises StorageUnavailable if S3 did not take it in spite of the SDK's retries.
+    Raises StorageUnavailable if S3 did not take it in spite of the SDK's retries, and StorageRefused if it
+    may not be written.
     """
 
     def __init__(self, client: S3Client, bucket: str, key: str, tags: str, metadata: dict[str, str]) -> None:
@@ -199,19 +201,24 @@ def read_ahead(
 
 @contextmanager
 def _answered(bucket: str, key: str) -> Iterator[None]:
-    """Raise StorageUnavailable for what goes wrong with an object of the job's own."""
+    """Raise StorageRefused or StorageUnavailable for what goes wrong with an object of the job's own."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in REFUSALS:
+            raise StorageRefused(
+                f"s3://{bucket}/{key}: {error}. The function's role must allow what template.yaml says: "
+                "deploy the stack again, and see that no other policy forbids it"
+            ) from error
         raise StorageUnavailable(f"s3://{bucket}/{key}: {error}") from error
 
 
 def _explain(error: ClientError, where: str, byte_range: str) -> Exception:
     code = error.response["Error"]["Code"]
-    if code in {"AccessDenied", "403"}:
+    if code in REFUSALS:
         return InputNotReadable(
             f"{where}: access denied. The workers may read only the buckets that the stack's parameter "
-            "InputBuckets names; add this one and deploy again"
+            "InputBuckets names, and input/ and results in the stack's own; add this one and deploy again"
         )
     if code in {"NoSuchKey", "NoSuchBucket", "404"}:
         return InputNotReadable(

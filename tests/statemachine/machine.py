@@ -1,0 +1,52 @@
+"""The definition taken apart: its states and its expressions."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import yaml
+
+from tests.statemachine.stub_cloud import definition
+
+State = dict[str, Any]
+
+
+def document() -> State:
+    """Return the definition as a mapping, with its substitutions filled in."""
+    return dict(yaml.safe_load(definition()))
+
+
+def machines() -> dict[str, State]:
+    """Return every set of states with its StartAt, by name: the machine itself and those inside its Maps."""
+    main = document()
+    inner = {
+        name: state["ItemProcessor"] for name, state in main["States"].items() if "ItemProcessor" in state
+    }
+    return {"": main, **inner}
+
+
+def states() -> dict[str, State]:
+    """Return all states by name, those inside Maps too."""
+    return {name: state for machine in machines().values() for name, state in machine["States"].items()}
+
+
+def strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Walk a structure and yield each string in it with its path, such as `Map.ItemSelector.task`."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from strings(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from strings(inner, f"{path}[{index}]")
+
+
+@cache
+def expressions() -> dict[str, str]:
+    """Return the JSONata expressions, without {% %}, by their paths, which begin with the state's name."""
+    outside = {
+        name: {field: value for field, value in state.items() if field not in {"ItemProcessor", "Comment"}}
+        for name, state in states().items()
+    }
+    return {path: text[2:-2] for path, text in strings(outside) if text.startswith("{%")}

@@ -1,0 +1,223 @@
+"""Following an execution: what is shown of its history never goes backwards, and is right at the end."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from marla import execution, failure
+from marla.execution import Progress
+from marla.stack import Stack
+
+START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:job-1"
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+class History:
+    """Builds events as Step Functions reports them."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def add(self, kind: str, seconds: float, **details: Any) -> History:
+        self.events.append({"id": len(self.events) + 1, "type": kind, "timestamp": at(seconds)} | details)
+        return self
+
+    def enter(self, kind: str, name: str, seconds: float) -> History:
+        return self.add(f"{kind}StateEntered", seconds, stateEnteredEventDetails={"name": name})
+
+    def map_run(self, name: str, number: int, begin: float, end: float, **assigned: Any) -> History:
+        self.enter("Map", name, begin)
+        self.add("MapRunStarted", begin, mapRunStartedEventDetails={"mapRunArn": f"run-{number}"})
+        variables = {variable: json.dumps(value) for variable, value in assigned.items()}
+        details = {"name": name, "assignedVariables": variables}
+        return self.add("MapStateExited", end, stateExitedEventDetails=details)
+
+
+class FakeStepFunctions:
+    """Answers as Step Functions does, with a history that is `seen` events long so far."""
+
+    def __init__(self, events: list[dict[str, Any]], **described: Any) -> None:
+        self.events = events
+        self.seen = len(events)
+        self.described = {"status": "SUCCEEDED", "startDate": START, "stopDate": at(10)} | described
+        self.counts: dict[str, dict[str, int]] = {}
+        self.pages = 0
+        self.failed: list[dict[str, Any]] = []
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        children = {child["executionArn"]: child for child in self.failed}
+        return children.get(executionArn, self.described)
+
+    def get_execution_history(
+        self,
+        executionArn: str,  # noqa: N803
+        reverseOrder: bool,  # noqa: N803
+        maxResults: int,  # noqa: N803
+        nextToken: str = "0",  # noqa: N803
+    ) -> dict[str, Any]:
+        assert reverseOrder
+        self.pages += 1
+        newest_first = self.events[: self.seen][::-1]
+        begin = int(nextToken)
+        page = {"events": newest_first[begin : begin + maxResults]}
+        more = begin + maxResults < len(newest_first)
+        return page | ({"nextToken": str(begin + maxResults)} if more else {})
+
+    def describe_map_run(self, mapRunArn: str) -> dict[str, Any]:  # noqa: N803
+        return {"itemCounts": self.counts[mapRunArn]}
+
+    def list_map_runs(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        return {"mapRuns": [{"mapRunArn": "run-1"}]}
+
+    def list_executions(self, mapRunArn: str, statusFilter: str) -> dict[str, Any]:  # noqa: N803
+        return {"executions": [child for child in self.failed if child["status"] == statusFilter]}
+
+
+def stack_of(fake: FakeStepFunctions) -> Stack:
+    return Stack("marla", "us-east-1", "arn:machine", "jobs", lambda service: fake, local=True)
+
+
+def followed(fake: FakeStepFunctions) -> Progress:
+    return list(execution.follow(stack_of(fake), ARN))[-1]
+
+
+def counters(records: int, size: int) -> dict[str, int]:
+    return {"recordsIn": records, "bytesIn": size}
+
+
+def test_phases_are_named_and_timed_and_counted() -> None:
+    history = History().enter("Pass", "Configure job", 0)
+    history.map_run("Map", 1, 1, 4, mapped=counters(100, 1000))
+    history.map_run("Reduce", 2, 4, 6, steps=[counters(0, 0), counters(60, 600)])
+    history.map_run("Reduce", 3, 6, 7, steps=[counters(0, 0), counters(60, 600), counters(20, 200)])
+    progress = followed(FakeStepFunctions(history.events, output='{"job": "x"}'))
+    assert [(p.name, p.seconds, p.records, p.bytes) for p in progress.phases] == [
+        ("Map", 3, 100, 1000),
+        ("Reduce step 1", 2, 60, 600),
+        ("Reduce step 2", 1, 20, 200),
+    ]
+    assert progress.output == {"job": "x"}
+    assert progress.seconds == 10
+
+
+def test_each_wave_of_a_map_phase_has_its_own_counts() -> None:
+    history = History().map_run("Map", 1, 0, 1, mapped=counters(100, 1000))
+    history.map_run("Map", 2, 1, 2, mapped=counters(150, 1700))
+    history.map_run("Reduce", 3, 2, 3, steps=[counters(150, 1700), counters(9, 90)])
+    phases = followed(FakeStepFunctions(history.events)).phases
+    assert [(p.name, p.records, p.bytes) for p in phases] == [
+        ("Map", 100, 1000),
+        ("Map", 50, 700),
+        ("Reduce step 1", 9, 90),
+    ]
+
+
+def test_steps_are_numbered_anew_in_each_stage() -> None:
+    history = (
+        History()
+        .map_run("Map", 1, 0, 1, mapped=counters(1, 1))
+        .map_run("Reduce", 2, 1, 2, steps=[counters(1, 1)])
+    )
+    history.map_run("Map", 3, 2, 3, mapped=counters(5, 5)).map_run("Reduce", 4, 3, 4, steps=[counters(5, 5)])
+    phases = followed(FakeStepFunctions(history.events)).phases
+    assert [p.name for p in phases] == ["Map", "Reduce step 1", "Map", "Reduce step 1"]
+    assert phases[2].records == 5
+
+
+def test_a_history_of_many_pages_is_read_once_and_in_order() -> None:
+    history = History()
+    for second in range(execution.HISTORY_PAGE * 3 + 5):
+        history.enter("Pass", f"state {second}", second)
+    fake = FakeStepFunctions(history.events)
+    progress = followed(fake)
+    assert progress.state == f"state {execution.HISTORY_PAGE * 3 + 4}"
+    assert fake.pages == 4
+
+
+def test_only_new_events_are_read_as_an_execution_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "POLL_SECONDS_LOCAL", 0)
+    history = History()
+    for second in range(50):
+        history.enter("Pass", f"state {second}", second)
+    history.add("MapStateEntered", 50, stateEnteredEventDetails={"name": "Map"})
+    history.add("MapRunStarted", 50, mapRunStartedEventDetails={"mapRunArn": "run-1"})
+    fake = FakeStepFunctions(history.events, status="RUNNING", stopDate=None)
+    fake.counts["run-1"] = {"total": 8, "succeeded": 3, "failed": 0, "timedOut": 0, "running": 2}
+    fake.seen = 10
+    follower = execution.follow(stack_of(fake), ARN)
+    assert next(follower).state == "state 9"
+    fake.seen = 52
+    progress = next(follower)
+    assert progress.state == "Map"
+    assert [(p.total, p.succeeded, p.running) for p in progress.phases] == [(8, 3, 2)]
+    # A count that comes late does not take progress back.
+    fake.counts["run-1"] = {"total": 8, "succeeded": 2, "failed": 0, "timedOut": 0, "running": 2}
+    assert next(follower).phases[0].succeeded == 3
+
+
+CAUSE = json.dumps({"errorMessage": "s3://in/a b.csv at byte 17: ValueError: x", "errorType": "BadRecord"})
+
+
+def child(task: int, status: str, stopped: float, error: str = "BadRecord") -> dict[str, Any]:
+    task_input = json.dumps({"task": task, "id": "job-1"})
+    return {
+        "executionArn": f"child-{task}",
+        "status": status,
+        "startDate": START,
+        "stopDate": at(stopped),
+        "error": error,
+        "cause": CAUSE,
+        "input": task_input,
+    }
+
+
+def test_a_failure_is_the_first_failing_task_with_object_and_offset() -> None:
+    history = History().enter("Map", "Map", 0)
+    fake = FakeStepFunctions(
+        history.events, status="FAILED", error="States.ExceedToleratedFailureThreshold", cause="exceeded"
+    )
+    fake.failed = [child(7, "FAILED", 5), child(3, "FAILED", 2)]
+    found = failure.find(stack_of(fake), ARN, followed(fake))
+    assert found is not None
+    assert (found.name, found.task, found.object, found.offset) == ("BadRecord", 3, "s3://in/a b.csv", 17)
+    assert found.place == "Map, task 3"
+    assert found.to_json()["cause"] == "s3://in/a b.csv at byte 17: ValueError: x"
+
+
+def test_a_failure_of_the_coordinator_is_its_own_error_and_cause() -> None:
+    history = History().enter("Fail", "No input", 0)
+    fake = FakeStepFunctions(history.events, status="FAILED", error="NoInput", cause="input: no objects")
+    found = failure.find(stack_of(fake), ARN, followed(fake))
+    assert found == failure.Failure("NoInput", "input: no objects", "No input")
+
+
+def test_an_offset_of_zero_is_told_too() -> None:
+    found = failure.Failure("BadRecord", "why", "Map", task=0, object="s3://b/k", offset=0)
+    assert found.to_json()["offset"] == 0
+    assert found.to_json()["task"] == 0
+
+
+def test_a_success_has_no_failure() -> None:
+    fake = FakeStepFunctions(History().enter("Succeed", "Done", 0).events)
+    assert failure.find(stack_of(fake), ARN, followed(fake)) is None
+
+
+def test_a_stopped_execution_says_so() -> None:
+    fake = FakeStepFunctions(History().enter("Map", "Map", 0).events, status="ABORTED")
+    found = failure.find(stack_of(fake), ARN, followed(fake))
+    assert found is not None
+    assert found.name == "ABORTED"
+
+
+def test_names_of_executions_are_unique_and_allowed() -> None:
+    names = {execution.new_name("x" * 100) for _ in range(50)}
+    assert len(names) == 50
+    assert all(len(name) <= 80 for name in names)

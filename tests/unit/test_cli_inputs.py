@@ -1,0 +1,140 @@
+"""INPUT arguments: which files they stand for, where those are uploaded, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from marla import inputs
+from marla.errors import UsageError
+from marla.stack import Stack
+
+BUCKET = "job-bucket"
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=BUCKET)
+        yield Stack("marla", "us-east-1", "arn:machine", BUCKET, lambda service: client)
+
+
+def make(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        path = folder / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def names(uploads: list[inputs.Upload]) -> list[str]:
+    return [upload.key.split("/", 2)[2] for upload in uploads]
+
+
+def nothing(done: int, total: int) -> None:
+    """Show no progress."""
+
+
+def uploaded(stack: Stack) -> dict[str, bytes]:
+    contents = stack.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    return {c["Key"]: stack.s3.get_object(Bucket=BUCKET, Key=c["Key"])["Body"].read() for c in contents}
+
+
+def test_a_folder_stands_for_all_files_below_it_but_hidden_ones(tmp_path: Path) -> None:
+    folder = make(tmp_path, a_dot_csv="1", sub__b_dot_csv="2", _dot_hidden="3", _dot_git__config="4")
+    assert names(inputs.plan_uploads([str(folder)])) == ["a.csv", "sub/b.csv"]
+
+
+def test_a_glob_stands_for_its_matches(tmp_path: Path) -> None:
+    folder = make(tmp_path, a_dot_csv="1", b_dot_csv="2", c_dot_txt="3")
+    assert names(inputs.plan_uploads([f"{folder}/*.csv"])) == ["a.csv", "b.csv"]
+
+
+def test_files_of_one_name_in_two_folders_are_both_uploaded(tmp_path: Path) -> None:
+    folder = make(tmp_path, x__a_dot_csv="1", y__a_dot_csv="2")
+    assert names(inputs.plan_uploads([f"{folder}/x/a.csv", f"{folder}/y/a.csv"])) == ["a.csv", "1/a.csv"]
+
+
+def test_a_file_whose_name_has_the_characters_of_a_glob_is_itself(tmp_path: Path) -> None:
+    (tmp_path / "a[1].txt").write_text("x")
+    assert names(inputs.plan_uploads([str(tmp_path / "a[1].txt")])) == ["a[1].txt"]
+
+
+def test_what_is_no_file_is_refused_with_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nope\.csv.*no file, folder or glob"):
+        inputs.plan_uploads([str(tmp_path / "nope.csv")])
+
+
+def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no files under"):
+        inputs.plan_uploads([str(tmp_path)])
+
+
+def test_local_files_are_uploaded_and_stand_for_their_folder(stack: Stack, tmp_path: Path) -> None:
+    folder = make(tmp_path, a_dot_csv="1", sub__b_dot_csv="22")
+    shown: list[tuple[int, int]] = []
+    uris = inputs.resolve([str(folder)], stack, lambda done, total: shown.append((done, total)))
+    assert len(uris) == 1
+    prefix = uris[0].removeprefix(f"s3://{BUCKET}/")
+    assert uploaded(stack) == {prefix + "a.csv": b"1", prefix + "sub/b.csv": b"22"}
+    assert shown[-1] == (3, 3)
+
+
+def test_the_same_files_are_not_uploaded_twice_and_changed_ones_are(stack: Stack, tmp_path: Path) -> None:
+    folder = make(tmp_path, a_dot_csv="1")
+    shown: list[tuple[int, int]] = []
+
+    def resolve() -> list[str]:
+        return inputs.resolve([str(folder)], stack, lambda done, total: shown.append((done, total)))
+
+    first = resolve()
+    shown.clear()
+    assert resolve() == first
+    assert shown == []
+    (folder / "a.csv").write_text("changed")
+    second = resolve()
+    assert second != first
+    assert b"changed" in uploaded(stack).values()
+
+
+def test_uris_and_files_go_together(stack: Stack, tmp_path: Path) -> None:
+    make(tmp_path, a_dot_csv="1")
+    uris = inputs.resolve([f"s3://{BUCKET}/x/", str(tmp_path)], stack, nothing)
+    assert uris[0] == f"s3://{BUCKET}/x/"
+    assert len(uris) == 2
+
+
+class OtherRegion:
+    """An S3 client whose buckets are in another Region; one that is not ours says so in its refusal."""
+
+    def __init__(self, *, refuses: bool) -> None:
+        self.refuses = refuses
+
+    def head_bucket(self, Bucket: str) -> dict[str, Any]:  # noqa: N803
+        metadata: Any = {"HTTPHeaders": {"x-amz-bucket-region": "eu-west-1"}, "HTTPStatusCode": 403}
+        if self.refuses:
+            response: Any = {"Error": {"Code": "403", "Message": "Forbidden"}, "ResponseMetadata": metadata}
+            raise ClientError(response, "HeadBucket")
+        return {"ResponseMetadata": metadata}
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_bucket_in_another_region_is_refused_with_the_reason(refuses: bool) -> None:
+    client = OtherRegion(refuses=refuses)
+    stack = Stack("marla", "us-east-1", "arn:machine", BUCKET, lambda service: client)
+    with pytest.raises(
+        UsageError, match=r"far is in eu-west-1, the stack marla in us-east-1.*--cross-region"
+    ):
+        inputs.resolve(["s3://far/x/"], stack, nothing)
+    assert inputs.resolve(["s3://far/x/"], stack, nothing, cross_region=True) == ["s3://far/x/"]

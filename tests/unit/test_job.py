@@ -1,0 +1,121 @@
+from typing import Any
+
+import pytest
+
+from mapreduce import Job, parameter, run
+from mapreduce.errors import BadKey, InvalidParameter
+from tests.unit.sample_jobs import Collect, Fussy, Shouted, Spread, Total
+
+PAIRS = [["b", 1], ["a", 2], ["b", 3], ["b", 4], ["c", 5]]
+
+
+# Parameters
+
+
+def test_a_parameter_has_its_default_unless_given() -> None:
+    job = Shouted(times=3, mark="?")
+    assert (job.times, job.scale, job.mark, job.loud) == (3, 1.5, "?", True)
+
+
+def test_a_number_with_a_fraction_may_be_given_as_a_whole_one() -> None:
+    assert Shouted(scale=2).scale == 2
+
+
+def test_parameters_of_a_base_class_are_parameters_too() -> None:
+    class Louder(Shouted):
+        marks: int = parameter(2, "how many")
+
+    assert list(Louder.parameters()) == ["times", "scale", "mark", "loud", "marks"]
+    assert Louder(times=5, marks=6).times == 5
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"time": 1}, "params.time: this job has no such parameter; it takes times, scale, mark, loud"),
+        ({"times": "3"}, r'params.times: got "3"; give a int \(how often\)'),
+        ({"times": 1.0}, "params.times: got 1.0; give a int"),
+        ({"times": True}, "params.times: got true; give a int"),
+        ({"times": None}, "params.times: got null; give a int"),
+        ({"times": 0}, r"params.times: got 0; give at least 1 \(how often\)"),
+        ({"scale": "big"}, 'params.scale: got "big"; give a float'),
+        ({"scale": True}, "params.scale: got true; give a float"),
+        ({"mark": 1}, "params.mark: got 1; give a str"),
+        ({"loud": 1}, "params.loud: got 1; give a bool"),
+        ({"mark": ["!"]}, r'params.mark: got \["!"\]; give a str'),
+    ],
+)
+def test_a_wrong_parameter_names_itself_its_value_and_what_it_takes(
+    params: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidParameter, match=message):
+        Shouted(**params)
+
+
+def test_a_job_without_parameters_says_so() -> None:
+    with pytest.raises(
+        InvalidParameter, match=r"params.times: this job has no such parameter; it takes none"
+    ):
+        Fussy(times=1)
+
+
+def test_only_a_job_with_a_combine_combines() -> None:
+    assert Total().combines
+    assert not Collect().combines
+
+
+# A job in memory
+
+
+def test_run_gives_rows_in_the_order_of_keys() -> None:
+    assert list(run(Total(), PAIRS)) == [("a", 2), ("b", 8), ("c", 5)]
+
+
+def test_run_keeps_the_order_of_a_keys_values() -> None:
+    assert list(run(Collect(), PAIRS)) == [("a", [2]), ("b", [1, 3, 4]), ("c", [5])]
+
+
+def test_run_hands_values_to_reduce_as_json_gives_them_back() -> None:
+    assert list(run(Spread(), [["a", 1]])) == [("a", (1, 1))]
+
+    class Seen(Collect):
+        def map(self, record: Any) -> Any:
+            yield "key", (1, {2: ()})
+
+    assert list(run(Seen(), [0])) == [("key", [[1, {"2": []}]])]
+
+
+def test_run_combines_what_was_combined() -> None:
+    class Depth(Total):
+        def combine(self, key: Any, values: list[int]) -> int:
+            return max(values) + 1
+
+        def reduce(self, key: Any, values: Any) -> Any:
+            yield key, list(values)
+
+    assert list(run(Depth(), [["a", 0], ["a", 0], ["a", 0]])) == [("a", [2])]
+
+
+def test_run_shows_combine_both_kinds_of_values_that_workers_do() -> None:
+    kinds = []
+
+    class Watched(Spread):
+        def combine(self, key: Any, values: list[Any]) -> Any:
+            kinds.append({type(value) for value in values})
+            return super().combine(key, values)
+
+    assert list(run(Watched(), [["a", 1], ["a", 2], ["a", 3]])) == [("a", (1, 3))]
+    # Of the mapper's own pairs, then of other workers' outputs, then Spread's reduce.
+    assert kinds == [{tuple}, {tuple}, {list}, {list}]
+
+
+def test_run_refuses_a_key_that_a_worker_would_refuse() -> None:
+    with pytest.raises(BadKey):
+        list(run(Collect(), [[None, 1]]))
+    with pytest.raises(BadKey, match="of one kind"):
+        list(run(Collect(), [["a", 1], [1, 1]]))
+
+
+def test_a_job_must_say_how_to_map_and_to_reduce() -> None:
+    with pytest.raises(NotImplementedError):
+        list(run(Job(), ["line"]))

@@ -1,0 +1,110 @@
+import math
+import random
+from collections import Counter, defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.uservisits import UserVisits
+from jobs.wordcount import WordCount
+from mapreduce import catalogue, run
+from mapreduce.errors import BadRecord
+from tests.unit.memory_s3 import memory_store
+from tests.unit.pipeline import INPUT, run_pipeline
+
+
+def visits(count: int) -> list[bytes]:
+    """Lines of the Pavlo table `uservisits`, whose user agents hold quotes at times."""
+    numbers = random.Random(7)
+    return [
+        f"{numbers.randrange(30)}.{numbers.randrange(256)}.{numbers.randrange(256)}.1,http://a/{number},"
+        f'2009-01-01,{numbers.random() * 500},Mozilla "5",KOR,ko-KR,word,{numbers.randrange(10)}\n'.encode()
+        for number in range(count)
+    ]
+
+
+def revenues(lines: list[bytes], prefix: int) -> dict[str, float]:
+    amounts: defaultdict[str, list[float]] = defaultdict(list)
+    for line in lines:
+        address, _, _, revenue, *_ = line.decode().split(",")
+        amounts[address[:prefix]].append(float(revenue))
+    return {address: math.fsum(some) for address, some in amounts.items()}
+
+
+# Conventions
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_a_job_says_in_one_line_what_it_does(name: str) -> None:
+    doc = catalogue.job_class(name).__doc__ or ""
+    summary = doc.strip().splitlines()[0]
+    assert summary.endswith(".")
+    assert len(summary) <= 100
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_each_parameter_of_a_job_has_a_line_of_help(name: str) -> None:
+    for parameter in catalogue.job_class(name).parameters().values():
+        assert parameter.help
+        assert "\n" not in parameter.help
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_a_job_runs_without_any_parameter_given(name: str) -> None:
+    job = catalogue.load(name, {})
+    assert list(run(job, [])) == []
+    assert job.columns
+
+
+# wordcount
+
+
+@given(st.lists(st.text("ab \t한\u3000,", max_size=12)))
+def test_wordcount_counts_words(lines: list[str]) -> None:
+    expected = Counter(word for line in lines for word in line.split())
+    assert list(run(WordCount(), lines)) == sorted(expected.items())
+
+
+# uservisits
+
+
+@pytest.mark.parametrize("prefix", [1, 8, 100])
+def test_uservisits_sums_revenue_by_the_first_characters_of_the_address(prefix: int) -> None:
+    lines = visits(2000)
+    records: list[Any] = [line.decode().split(",") for line in lines]
+    found = dict(run(UserVisits(prefix=prefix), records))
+    assert found == pytest.approx(revenues(lines, prefix), rel=1e-12)
+
+
+def test_uservisits_gives_the_same_sums_from_files_in_any_split() -> None:
+    lines = visits(500)
+    data = b"".join(lines)
+    expected = revenues(lines, 8)
+    for split_bytes in (997, len(data)):
+        s3, _ = memory_store(INPUT, {"visits.csv": data})
+        outcome = run_pipeline(
+            s3, "uservisits", {"visits.csv": len(data)}, split_bytes=split_bytes, partitions=3
+        )
+        rows = [line.split(",") for part in outcome.parts for line in part.decode().splitlines()]
+        assert {address: float(sum) for address, sum in rows} == pytest.approx(expected, rel=1e-12)
+        assert len(rows) == len(expected)
+
+
+@pytest.mark.parametrize(
+    "line", [b"1.2.3.4,http://a,2009-01-01\n", visits(1)[0].replace(b",http", b",much,http")]
+)
+def test_uservisits_refuses_a_line_of_another_shape(line: bytes) -> None:
+    s3, _ = memory_store(INPUT, {"visits.csv": line})
+    with pytest.raises(BadRecord, match=r"visits\.csv at byte 0: LineError: .* fields where 9 are expected"):
+        run_pipeline(s3, "uservisits", {"visits.csv": len(line)})
+
+
+def test_uservisits_refuses_revenue_that_is_no_number() -> None:
+    line = b"1.2.3.4,http://a,2009-01-01,much,agent,KOR,ko,word,1\n"
+    s3, _ = memory_store(INPUT, {"visits.csv": line})
+    with pytest.raises(
+        BadRecord, match=r"visits\.csv at byte 0: ValueError: could not convert string to float"
+    ):
+        run_pipeline(s3, "uservisits", {"visits.csv": len(line)})

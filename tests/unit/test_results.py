@@ -1,0 +1,320 @@
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mypy_boto3_s3.client import S3Client
+
+from mapreduce import Job
+from mapreduce.errors import BadResult, InvalidParameter, StorageUnavailable
+from mapreduce.events import PublishTask
+from mapreduce.results import BUFFER_CHARACTERS, ResultWriter, flatten, output_format, publish
+from mapreduce.storage import UPLOAD_PART_BYTES, ObjectStore
+from tests.unit.memory_s3 import memory_store
+from tests.unit.pipeline import JOBS, read_all
+from tests.unit.sample_jobs import Fussy, Shouted
+
+Row = tuple[Any, Any]
+
+NO_COLUMNS, TEXT_AND_COUNT = Fussy(), Shouted()
+TASK = PublishTask("jobs/job-1/stage-0/", 2, 3)
+STAGED = [f"jobs/job-1/stage-0/step-2/{partition}/0" for partition in range(3)]
+RESULT = "jobs/job-1/stage-0/result/"
+
+
+def written(rows: list[Row], format: str | None = None, job: Job = NO_COLUMNS) -> tuple[str, dict[str, str]]:
+    """Return what a result object says, and its metadata."""
+    s3, store = memory_store(JOBS, {})
+    with ResultWriter(
+        job, format, lambda metadata: store.write(JOBS, "part", intermediate=True, metadata=metadata)
+    ) as result:
+        for key, value in rows:
+            result.write(key, value)
+    assert result.rows == len(rows)
+    stored = s3.objects[JOBS, "part"]
+    assert result.size == len(stored.data)
+    return stored.data.decode(), stored.metadata
+
+
+def stage(store: ObjectStore, partition: int, rows: list[Row], format: str | None = None) -> None:
+    with ResultWriter(
+        NO_COLUMNS,
+        format,
+        lambda metadata: store.write(JOBS, STAGED[partition], intermediate=True, metadata=metadata),
+    ) as result:
+        for key, value in rows:
+            result.write(key, value)
+
+
+def result_keys(s3: S3Client) -> list[str]:
+    return [item["Key"] for item in s3.list_objects_v2(Bucket=JOBS, Prefix=RESULT).get("Contents", [])]
+
+
+@pytest.fixture
+def publishing_pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+# Formats
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fields"),
+    [
+        ("a", 1, ["a", 1]),
+        (("a", 1), 2.5, ["a", 1, 2.5]),
+        ("a", [1, "b", None, True], ["a", 1, "b", None, True]),
+        (("a", "b"), (1, 2), ["a", "b", 1, 2]),
+        ("a", [], ["a"]),
+        ("a", {"b": 1}, None),
+        ("a", [[1]], None),
+        ("a", [(1,)], None),
+        ("a", {1, 2}, None),
+        ("a", date(2009, 1, 1), None),
+    ],
+)
+def test_a_row_is_flat_if_its_fields_are_scalars(key: Any, value: Any, fields: list[Any] | None) -> None:
+    assert flatten(key, value) == fields
+
+
+@pytest.mark.parametrize(
+    ("row", "format", "text"),
+    [
+        (("a", 1), "csv", "a,1\n"),
+        ((("a", 1), [2, 3]), "csv", "a,1,2,3\n"),
+        (("a", {"n": 1}), "jsonl", '{"key": "a", "value": {"n": 1}}\n'),
+        ((("a", 1), [[2]]), "jsonl", '{"key": ["a", 1], "value": [[2]]}\n'),
+    ],
+)
+def test_the_first_row_decides_between_csv_and_json_lines(row: Row, format: str, text: str) -> None:
+    assert written([row]) == (text, {"marla-format": format})
+
+
+def test_rows_that_are_not_flat_may_be_followed_by_flat_ones() -> None:
+    assert written([("a", {}), ("b", 1)])[0] == '{"key": "a", "value": {}}\n{"key": "b", "value": 1}\n'
+
+
+def test_a_format_that_is_asked_for_is_kept() -> None:
+    assert written([("a", 1)], "jsonl") == ('{"key": "a", "value": 1}\n', {"marla-format": "jsonl"})
+
+
+def test_an_empty_result_has_the_format_that_was_asked_for_if_any() -> None:
+    assert written([]) == ("", {"marla-format": "empty"})
+    assert written([], "jsonl") == ("", {"marla-format": "jsonl"})
+
+
+@pytest.mark.parametrize(
+    ("job", "requested", "format"),
+    [(NO_COLUMNS, None, None), (TEXT_AND_COUNT, None, "jsonl"), (TEXT_AND_COUNT, "csv", "csv")],
+)
+def test_the_executions_output_format_goes_before_the_jobs(
+    job: Job, requested: object, format: str | None
+) -> None:
+    assert output_format(job, requested) == format
+
+
+@pytest.mark.parametrize("requested", ["parquet", "", 1, ["csv"], {}])
+def test_a_wrong_output_format_names_value_and_choices(requested: object) -> None:
+    with pytest.raises(InvalidParameter, match=r"output: got .*; give one of csv, jsonl"):
+        output_format(NO_COLUMNS, requested)
+
+
+# csv
+
+
+def test_csv_writes_truth_in_small_letters_and_nothing_for_none() -> None:
+    assert written([("a", [True, False, None, 0, 1.50])])[0] == "a,true,false,,0,1.5\n"
+
+
+@given(st.lists(st.tuples(st.text('ab",\n\r;한 '), st.text('ab",\n\r;한 ')), max_size=8))
+def test_any_text_comes_back_from_csv(rows: list[Row]) -> None:
+    text, _ = written(rows, "csv")
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [list(row) for row in rows]
+
+
+def test_what_utf8_cannot_say_is_escaped() -> None:
+    assert written([("\ud800", "é")])[0] == "\\ud800,é\n"
+    assert json.loads(written([("\ud800", {})])[0]) == {"key": "\ud800", "value": {}}
+
+
+def test_a_row_that_is_not_flat_behind_flat_ones_says_what_to_set() -> None:
+    with pytest.raises(
+        BadResult, match=r"the row of key 'b' is not flat, but the rows before it .*output to jsonl"
+    ):
+        written([("a", 1), ("b", {})])
+
+
+def test_a_row_that_is_not_flat_where_csv_was_asked_for_says_what_to_set() -> None:
+    with pytest.raises(
+        BadResult, match=r"the row of key 'a' is not flat, but the output is csv: .*output to jsonl"
+    ):
+        written([("a", [[]])], "csv")
+
+
+# jsonl
+
+
+def test_columns_name_the_fields_of_flat_rows() -> None:
+    assert written([("a", 1), (("b", True), [])], "jsonl", TEXT_AND_COUNT)[0] == (
+        '{"text": "a", "count": 1}\n{"text": "b", "count": true}\n'
+    )
+
+
+def test_rows_that_columns_do_not_fit_have_a_key_and_a_value() -> None:
+    text, _ = written([("a", [1, 2]), ("b", {"c": "한"})], "jsonl", TEXT_AND_COUNT)
+    assert text == '{"key": "a", "value": [1, 2]}\n{"key": "b", "value": {"c": "한"}}\n'
+
+
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, {"deep": math.nan}, {1, 2}, date(2009, 1, 1), b"bytes"]
+)
+def test_a_row_that_json_cannot_say_is_named_by_its_key(value: Any) -> None:
+    with pytest.raises(BadResult, match=r"the row of key \('a', 1\) is nothing that JSON can say"):
+        written([(("a", 1), value)], "jsonl")
+
+
+# Objects
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+def test_a_large_result_is_whole(s3: S3Client, store: ObjectStore, format: str) -> None:
+    count = 2 * UPLOAD_PART_BYTES // 1000
+    with ResultWriter(
+        NO_COLUMNS, format, lambda metadata: store.write(JOBS, "part", intermediate=True, metadata=metadata)
+    ) as result:
+        for number in range(count):
+            result.write(f"{number:08}", "한" * 330)
+    lines = read_all(s3, "part").decode().splitlines()
+    assert len(lines) == result.rows == count
+    assert lines == sorted(lines)
+    assert store.metadata(JOBS, "part") == {"marla-format": format}
+
+
+@pytest.mark.parametrize("rows_before", [0, 3, UPLOAD_PART_BYTES // BUFFER_CHARACTERS + 2])
+def test_an_error_leaves_no_result_behind(s3: S3Client, store: ObjectStore, rows_before: int) -> None:
+    def write_rows() -> None:
+        with ResultWriter(
+            NO_COLUMNS, "csv", lambda _: store.write(JOBS, "part", intermediate=True)
+        ) as result:
+            for number in range(rows_before):
+                result.write(number, "x" * BUFFER_CHARACTERS)
+            result.write("bad", {})
+
+    with pytest.raises(BadResult):
+        write_rows()
+    assert s3.list_objects_v2(Bucket=JOBS)["KeyCount"] == 0
+    assert not s3.list_multipart_uploads(Bucket=JOBS).get("Uploads")
+
+
+def test_a_result_whose_end_s3_does_not_take_leaves_nothing_behind(
+    s3: S3Client, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FailsAtItsEnd(io.BytesIO):
+        abandoned = False
+
+        def write(self, data: Any) -> int:
+            raise StorageUnavailable("SlowDown")
+
+        def abandon(self) -> None:
+            self.abandoned = True
+
+    target: Any = FailsAtItsEnd()
+    with pytest.raises(StorageUnavailable), ResultWriter(NO_COLUMNS, "csv", lambda _: target) as result:
+        result.write("a", 1)
+    assert target.abandoned
+
+
+# Publication
+
+
+def test_the_staged_partitions_become_the_result(
+    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor
+) -> None:
+    for partition in range(3):
+        stage(store, partition, [(f"key {partition}", partition)])
+    assert publish(TASK, store, JOBS, publishing_pool) == {"format": "csv", "parts": 3}
+    assert result_keys(s3) == [f"{RESULT}part-{partition:05}.csv" for partition in range(3)]
+    assert [read_all(s3, key) for key in result_keys(s3)] == [b"key 0,0\n", b"key 1,1\n", b"key 2,2\n"]
+
+
+@pytest.mark.parametrize(
+    ("value", "content_type"), [(1, "text/csv; charset=utf-8"), ({}, "application/x-ndjson")]
+)
+def test_results_do_not_expire_and_say_what_they_are(
+    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor, value: Any, content_type: str
+) -> None:
+    for partition in range(3):
+        stage(store, partition, [("key", value)])
+    publish(TASK, store, JOBS, publishing_pool)
+    for staged in STAGED:
+        tag_set = s3.get_object_tagging(Bucket=JOBS, Key=staged)["TagSet"]
+        assert tag_set == [{"Key": "marla", "Value": "intermediate"}]
+    for key in result_keys(s3):
+        assert s3.get_object_tagging(Bucket=JOBS, Key=key)["TagSet"] == []
+        assert s3.head_object(Bucket=JOBS, Key=key)["ContentType"] == content_type
+
+
+def test_empty_partitions_take_the_format_of_the_others(
+    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor
+) -> None:
+    stage(store, 0, [])
+    stage(store, 1, [("key", {})])
+    stage(store, 2, [])
+    assert publish(TASK, store, JOBS, publishing_pool) == {"format": "jsonl", "parts": 3}
+    assert [len(read_all(s3, key)) for key in result_keys(s3)] == [0, 28, 0]
+
+
+def test_a_result_without_any_row_is_an_empty_csv(
+    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor
+) -> None:
+    for partition in range(3):
+        stage(store, partition, [])
+    assert publish(TASK, store, JOBS, publishing_pool) == {"format": "csv", "parts": 3}
+
+
+def test_partitions_of_several_formats_publish_nothing_and_say_what_to_set(
+    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor
+) -> None:
+    stage(store, 0, [("a", 1)])
+    stage(store, 1, [("b", {})])
+    stage(store, 2, [])
+    with pytest.raises(BadResult, match="some partitions' rows are flat and others' are not: set output"):
+        publish(TASK, store, JOBS, publishing_pool)
+    assert result_keys(s3) == []
+
+
+def test_a_copy_that_fails_takes_the_others_back(
+    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for partition in range(3):
+        stage(store, partition, [("key", 1)])
+    copy, copied = store.copy, []
+
+    def fail_at_last(bucket: str, source: str, target: str, content_type: str) -> None:
+        if source == STAGED[2]:
+            raise StorageUnavailable("SlowDown")
+        copy(bucket, source, target, content_type)
+        copied.append(target)
+
+    monkeypatch.setattr(store, "copy", fail_at_last)
+    with pytest.raises(StorageUnavailable, match="SlowDown"):
+        publish(TASK, store, JOBS, publishing_pool)
+    assert len(copied) == 2
+    assert result_keys(s3) == []
+
+
+def test_publishing_again_gives_the_same_result(
+    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor
+) -> None:
+    for partition in range(3):
+        stage(store, partition, [("key", partition)])
+    first = publish(TASK, store, JOBS, publishing_pool), result_keys(s3)
+    assert (publish(TASK, store, JOBS, publishing_pool), result_keys(s3)) == first
