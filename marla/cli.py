@@ -243,13 +243,23 @@ def _job_document(job: Any) -> dict[str, Any]:
     return {"description": _first_line(job), "parameters": parameters}
 
 
-def _local_start(_: argparse.Namespace) -> int:
+def _local_start(options: argparse.Namespace) -> int:
     cloud = LocalCloud(say=_say)
-    stack = cloud.start()
+    stack = cloud.start(_template_parameters(options.parameter))
     for server in cloud.status()["servers"]:
         _say(f"{server['name']} listens on {server['url']}")
     _say(f"The stack {stack.name} is deployed. `marla local env` prints how aws and sam reach it.")
     return SUCCESS
+
+
+def _template_parameters(given: list[str]) -> dict[str, str] | None:
+    if not given:
+        return None
+    pairs = [text.partition("=") for text in given]
+    for text, (_, equals, _) in zip(given, pairs, strict=True):
+        if not equals:
+            raise UsageError(f"--parameter: got {text!r}; give NAME=VALUE, such as InputBuckets=my-data")
+    return {name: value for name, _, value in pairs}
 
 
 def _local_stop(_: argparse.Namespace) -> int:
@@ -387,7 +397,14 @@ class Grammar:
     def _add_local(self) -> None:
         local = self._commands.add_parser("local", help="the cloud on this machine")
         commands = local.add_subparsers(required=True, metavar="COMMAND")
-        self._command("start", _local_start, "start it, deploy, and leave it running", under=commands)
+        start = self._command("start", _local_start, "start it, deploy, and leave it running", under=commands)
+        start.add_argument(
+            "--parameter",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="a parameter of the template, kept until the local cloud is stopped",
+        )
         self._command("stop", _local_stop, "stop it; everything in it is gone", under=commands)
         _add_json(self._command("status", _local_status, "say what runs", under=commands))
         self._command("env", _local_env, "print the variables for aws and sam to reach it", under=commands)

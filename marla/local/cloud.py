@@ -83,6 +83,7 @@ class State:
 
     servers: list[Server] = field(default_factory=list)
     deployed: str = ""  # the digest of what is deployed
+    parameters: dict[str, str] = field(default_factory=dict)  # of the template, where not the local defaults
 
     def server(self, name: str) -> Server:
         """Return a server by name."""
@@ -118,7 +119,8 @@ class LocalCloud:
         """Start what does not run, deploy what has changed, and return the stack.
 
         Args:
-            parameters: of the template, instead of what the local cloud would give; deploys again.
+            parameters: of the template, instead of what the local cloud would give; None for those that it
+                was started with.
 
         Raises:
             CloudError: if a server does not start or `sam deploy` fails, with the end of its log.
@@ -130,10 +132,11 @@ class LocalCloud:
                 if name not in {server.name for server in state.servers}:
                     state.servers.append(self._launch(name, state))
                     self._save(state)
-            digest = self._digest(parameters)
+            given = state.parameters if parameters is None else parameters
+            digest = self._digest(given)
             if state.deployed != digest:
-                self._deploy(state, parameters)
-                state.deployed = digest
+                self._deploy(state, given)
+                state.deployed, state.parameters = digest, given
                 self._save(state)
             return self._stack(state)
 
@@ -189,7 +192,7 @@ class LocalCloud:
         try:
             saved = json.loads(self._state_file.read_text())
             servers = [Server(**server) for server in saved["servers"]]
-            return State(servers, saved["deployed"])
+            return State(servers, saved["deployed"], saved["parameters"])
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
@@ -294,7 +297,7 @@ class LocalCloud:
 
     # ---- the stack ------------------------------------------------------------------------------------
 
-    def _digest(self, parameters: dict[str, str] | None) -> str:
+    def _digest(self, parameters: dict[str, str]) -> str:
         """Return a digest of all that a deployment consists of."""
         files = [self._root / "template.yaml", *sorted((self._root / "statemachine").rglob("*.yaml"))]
         files += sorted(f for f in (self._root / "functions").rglob("*") if f.suffix in {".py", ".txt"})
@@ -304,9 +307,9 @@ class LocalCloud:
             digest.update(f"{file.relative_to(self._root)} {len(content)}\n".encode() + content)
         return digest.hexdigest()
 
-    def _deploy(self, state: State, parameters: dict[str, str] | None) -> None:
+    def _deploy(self, state: State, parameters: dict[str, str]) -> None:
         self._say("deploying the stack to the local cloud (sam deploy)")
-        given = {"DefaultConcurrency": str(os.cpu_count() or 1)} | (parameters or {})
+        given = {"DefaultConcurrency": str(os.cpu_count() or 1)} | parameters
         log = self._home / "deploy.log"
         sam = Path(sys.executable).with_name("sam")
         command = [str(sam), "deploy", "--config-env", "local", "--parameter-overrides"]

@@ -65,7 +65,7 @@ def test_it_listens_on_loopback_only(cloud: LocalCloud) -> None:
 def test_starting_it_again_finds_it_running_and_deploys_nothing(home: Path, cloud: LocalCloud) -> None:
     said: Said = []
     before = pids(cloud)
-    LocalCloud(home, say=said.append).start({"InputBuckets": "marla-test-readable"})
+    LocalCloud(home, say=said.append).start()  # with the parameters that it was started with
     assert pids(cloud) == before
     assert said == []
 
@@ -140,7 +140,7 @@ def test_a_state_file_whose_processes_are_others_now_harms_none_of_them(
         servers = [
             {"name": name, "port": 1, "pid": bystander.pid, "born": 1.0} for name in ("ministack", "engine")
         ]
-        (home / "local.json").write_text(json.dumps({"servers": servers, "deployed": ""}))
+        (home / "local.json").write_text(json.dumps({"servers": servers, "deployed": "", "parameters": {}}))
         assert own.status()["running"] is False
         own.stop()
         assert bystander.poll() is None
