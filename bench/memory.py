@@ -19,6 +19,7 @@ from typing import Any
 
 from marla import generate
 from marla.local.cloud import ROOT, LocalCloud
+from marla.stack import Stack
 
 SPLIT = 64_000_000
 MAPPER_TASKS = (1, 2, 4, 8, 16, 32)
@@ -98,11 +99,18 @@ def reduce_event(count: int, *, final: bool) -> dict[str, Any]:
     }
 
 
+def deployed_environment(stack: Stack) -> dict[str, str]:
+    """Return the environment variables that the template gives the functions."""
+    functions = stack.make_client("lambda").list_functions()["Functions"]
+    variables: dict[str, str] = functions[0]["Environment"]["Variables"]
+    return variables
+
+
 def main() -> None:
     """Measure and print."""
     cloud = LocalCloud(say=print)
     stack = cloud.start()
-    environment = cloud.environment() | {"JOB_BUCKET": stack.job_bucket}
+    environment = cloud.environment() | deployed_environment(stack)
     with tempfile.TemporaryDirectory() as folder:
         for number, path in enumerate(generate.uservisits(Path(folder), SPLIT + 200, FILES)):
             stack.s3.upload_file(str(path), stack.job_bucket, KEY.format(number))

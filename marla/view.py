@@ -135,7 +135,8 @@ class UploadView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:  # stopping one that is not started prints an empty line
+            self._bar.stop()
         if self._started and kind is None:
             self._console.print(f"Uploaded {size_text(self._total)} of input", highlight=False)
 

@@ -40,11 +40,8 @@ class _Fields:
             raise InvalidTask(f"{name}: got {value!r}; give true or false")
         return value
 
-    def fields(self, name: str) -> _Fields:
-        return _Fields(self._event.get(name, {}))
-
     def object(self, name: str) -> dict[str, Any]:
-        value = self._event.get(name) or {}
+        value = {} if self._event.get(name) is None else self._event[name]
         if not isinstance(value, dict):
             raise InvalidTask(f"{name}: got {value!r}; give an object")
         return value

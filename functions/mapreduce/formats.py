@@ -148,7 +148,10 @@ class Csv(Format):
     def with_header(self, line: bytes) -> Csv:
         text = line.removeprefix(BYTE_ORDER_MARK).decode(errors="replace")
         names = replace(self, columns=(), header=False)._parse(_text_lines(text))
-        return replace(self, columns=tuple(names[0]) if names else ())
+        columns = tuple(names[0]) if names else ()
+        if len(set(columns)) < len(columns):
+            raise LineError("two columns have the same name")
+        return replace(self, columns=columns)
 
     def parse(self, block: Block) -> Parsed:
         if self.header and block.offset == 0:

@@ -135,7 +135,7 @@ class Mapper:
                     if pairs >= check_at:
                         check_at = self._relieve(pairs)
         except Exception as error:
-            if error is self._shuffle_error:
+            if error is self._shuffle_error or isinstance(error, MemoryError):
                 raise
             return index, error  # whatever the job's map raises is about this record
         finally:

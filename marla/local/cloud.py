@@ -192,7 +192,7 @@ class LocalCloud:
         try:
             saved = json.loads(self._state_file.read_text())
             servers = [Server(**server) for server in saved["servers"]]
-            return State(servers, saved["deployed"], saved["parameters"])
+            return State(servers, saved.get("deployed", ""), saved.get("parameters", {}))
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
