@@ -29,7 +29,7 @@ Group = tuple[Any, list[Any]]  # a key and some of its values
 MAGIC = b"MARLA\x00\x01\n"
 TRAILER = struct.Struct(">Q8s")
 FRAME_HEADER = struct.Struct(">I")
-FRAME_BYTES = 32 << 10  # of uncompressed lines, at least
+FRAME_BYTES = 16 << 10  # of uncompressed lines, at least
 GROUPS_A_LINE = 64
 VALUES_A_GROUP = 256
 TAIL_BYTES = 32 << 10  # read first: holds the index of a thousand partitions, or the whole of a small object
@@ -192,11 +192,7 @@ class SegmentedObject:
         while frame_header := chunks.take(FRAME_HEADER.size):
             if len(frame_header) < FRAME_HEADER.size:
                 raise CorruptSegment(f"{self._url}: segment {number} ends within a frame")
-            try:
-                lines = decompress(chunks.take(FRAME_HEADER.unpack(frame_header)[0]))
-            except ZstdError as error:
-                raise CorruptSegment(f"{self._url}: segment {number}: {error}") from error
-            for line in lines.split(b"\n"):
+            for line in self._lines(chunks.take(FRAME_HEADER.unpack(frame_header)[0]), number):
                 for key, values in json.loads(line.decode(errors="surrogatepass")):
                     values_read += len(values)
                     yield decode_key(key), values
@@ -204,6 +200,12 @@ class SegmentedObject:
             raise CorruptSegment(
                 f"{self._url}: segment {number} holds {values_read} values, its index says {segment.values}"
             )
+
+    def _lines(self, frame: bytes, number: int) -> list[bytes]:
+        try:
+            return decompress(frame).split(b"\n")
+        except ZstdError as error:
+            raise CorruptSegment(f"{self._url}: segment {number}: {error}") from error
 
 
 class _Chunks:

@@ -24,7 +24,7 @@ Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 # An upload is one PUT below this size and a multipart upload above it; S3 wants parts of 5 MiB or more.
-UPLOAD_PART_BYTES = 16 << 20
+UPLOAD_PART_BYTES = 8 << 20
 INTERMEDIATE = "marla=intermediate"  # the tag that the job bucket's lifecycle rule expires
 REFUSALS = {"AccessDenied", "403"}  # the second is what a HEAD, which has no body, answers
 
@@ -115,27 +115,27 @@ class ObjectWriter(io.RawIOBase):
     def write(self, data: Any) -> int:
         self._buffer += data
         self.size += len(data)
-        while len(self._buffer) >= UPLOAD_PART_BYTES:
-            self._upload_part(bytes(self._buffer[:UPLOAD_PART_BYTES]))
-            del self._buffer[:UPLOAD_PART_BYTES]
+        if len(self._buffer) >= UPLOAD_PART_BYTES:
+            self._upload_part()
         return len(data)
 
-    def _upload_part(self, data: bytes) -> None:
+    def _upload_part(self) -> None:
         number = len(self._parts) + 1
         with self._answered():
             if not self._upload:
                 created = self._client.create_multipart_upload(**self._target, **self._options)
                 self._upload = created["UploadId"]
             part = self._client.upload_part(
-                **self._target, UploadId=self._upload, PartNumber=number, Body=data
+                **self._target, UploadId=self._upload, PartNumber=number, Body=bytes(self._buffer)
             )
+        self._buffer = bytearray()
         self._parts.append({"PartNumber": number, "ETag": part["ETag"]})
 
     def publish(self) -> None:
         """Make the object visible, with everything that was written."""
         if self._upload:
             if self._buffer:
-                self._upload_part(bytes(self._buffer))
+                self._upload_part()
             parts: Any = {"Parts": self._parts}
             with self._answered():
                 self._client.complete_multipart_upload(
@@ -145,7 +145,7 @@ class ObjectWriter(io.RawIOBase):
         else:
             with self._answered():
                 self._client.put_object(**self._target, **self._options, Body=bytes(self._buffer))
-        self._buffer.clear()
+        self._buffer = bytearray()
 
     def abandon(self) -> None:
         """Drop everything that was written and is not published."""
