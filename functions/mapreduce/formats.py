@@ -120,14 +120,15 @@ class Text(Format):
 
 @dataclass(frozen=True)
 class Csv(Format):
-    """Delimited fields: `map` receives a list of `str`, or a dict if a header names the columns.
+    """Delimited fields: `map` receives a list of `str`, or a dict if nothing but a header names the columns.
 
     Args:
         delimiter: one character.
         quote: the character around fields that hold delimiters, doubled inside; "" where data has no quoting.
             A quoted field may not hold a newline, for then an object could not be cut.
         columns: names of the columns; with them, a record of another number of fields is a bad record.
-        header: whether each object's first line names the columns.
+        header: whether each object's first line names the columns. It is left out; where `columns` names them
+            already, records stay lists, so that a job for data without a header reads data with one too.
     """
 
     delimiter: str = ","
@@ -143,7 +144,7 @@ class Csv(Format):
 
     @property
     def needs_header(self) -> bool:
-        return self.header
+        return self.header and not self.columns
 
     def with_header(self, line: bytes) -> Csv:
         text = line.removeprefix(BYTE_ORDER_MARK).decode(errors="replace")
@@ -151,7 +152,7 @@ class Csv(Format):
         columns = tuple(names[0]) if names else ()
         if len(set(columns)) < len(columns):
             raise LineError("two columns have the same name")
-        return replace(self, columns=columns)
+        return _NamedCsv(self.delimiter, self.quote, columns, header=True)
 
     def parse(self, block: Block) -> Parsed:
         if self.header and block.offset == 0:
@@ -169,8 +170,6 @@ class Csv(Format):
             for row in rows:
                 if len(row) != width:
                     raise LineError(f"{len(row)} fields where {width} are expected")
-            if self.header:
-                return [dict(zip(self.columns, row, strict=True)) for row in rows]
         return rows
 
     def _parse_quoted(self, lines: list[str]) -> list[Any]:
@@ -189,6 +188,13 @@ class Csv(Format):
         return [
             next(of_quoted) if self.quote in line else line.split(self.delimiter) for line in lines if line
         ]
+
+
+class _NamedCsv(Csv):
+    """Csv whose columns an object's header has named."""
+
+    def _parse(self, lines: list[str]) -> list[Any]:
+        return [dict(zip(self.columns, row, strict=True)) for row in super()._parse(lines)]
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -24,7 +24,7 @@ Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 # An upload is one PUT below this size and a multipart upload above it; S3 wants parts of 5 MiB or more.
-UPLOAD_PART_BYTES = 8 << 20
+UPLOAD_PART_BYTES = 5 << 20
 INTERMEDIATE = "marla=intermediate"  # the tag that the job bucket's lifecycle rule expires
 REFUSALS = {"AccessDenied", "403"}  # the second is what a HEAD, which has no body, answers
 
@@ -125,8 +125,9 @@ class ObjectWriter(io.RawIOBase):
             if not self._upload:
                 created = self._client.create_multipart_upload(**self._target, **self._options)
                 self._upload = created["UploadId"]
+            body: Any = self._buffer  # boto3 takes a bytearray as it is; only its stubs do not say so
             part = self._client.upload_part(
-                **self._target, UploadId=self._upload, PartNumber=number, Body=bytes(self._buffer)
+                **self._target, UploadId=self._upload, PartNumber=number, Body=body
             )
         self._buffer = bytearray()
         self._parts.append({"PartNumber": number, "ETag": part["ETag"]})
@@ -144,7 +145,8 @@ class ObjectWriter(io.RawIOBase):
             self._upload = ""
         else:
             with self._answered():
-                self._client.put_object(**self._target, **self._options, Body=bytes(self._buffer))
+                body: Any = self._buffer
+                self._client.put_object(**self._target, **self._options, Body=body)
         self._buffer = bytearray()
 
     def abandon(self) -> None:

@@ -8,6 +8,8 @@ import json
 from typing import Any
 
 from moto.stepfunctions.parser.asl.component.common.assign.assign_decl import AssignDecl
+from moto.stepfunctions.parser.asl.component.common.catch.catcher_decl import CatcherDecl
+from moto.stepfunctions.parser.asl.component.common.catch.catcher_outcome import CatcherOutcomeCaught
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
 from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
@@ -49,6 +51,8 @@ def install() -> None:
     VariableStore.get_assigned_variables = assigned_variables
     CustomErrorName.__init__ = ErrorName.__init__
     ErrorEqualsDecl._eval_body = match_error
+    CatcherDecl._eval_body = catch(CatcherDecl._eval_body)
+    CommonStateField._set_next = go_on(CommonStateField._set_next)
     StateChoice._eval_state = choose
     StateChoice._eval_state_output = leave_choice
     Preprocessor.__init__ = own_scopes(Preprocessor.__init__)
@@ -157,6 +161,30 @@ def match_error(error_equals: Any, env: Any) -> None:
         or ("States.TaskFailed" in names and name not in NOT_STATES_TASK_FAILED)
     )
     env.stack.append(matches and name != "States.Runtime")
+
+
+def catch(eval_body: Any) -> Any:
+    """Remember that a Catch has chosen the next state; see `go_on`."""
+
+    def evaluate_catcher(catcher: Any, env: Any) -> None:
+        eval_body(catcher, env)
+        if isinstance(env.stack[-1], CatcherOutcomeCaught):
+            env.caught = True
+
+    return evaluate_catcher
+
+
+def go_on(set_next: Any) -> Any:
+    """Leave the next state to the Catch that chose one.
+
+    moto takes a Catch that leads back to its own state for no choice, and goes to the state's own Next.
+    """
+
+    def set_next_state(state: Any, env: Any) -> None:
+        if not env.__dict__.pop("caught", False):
+            set_next(state, env)
+
+    return set_next_state
 
 
 def choose(state: Any, env: Any) -> None:

@@ -33,6 +33,19 @@ REFUSED = {
 LOOKS_AROUND = ("stages", "predicate", "group", "focus", "index", "tuple", "ancestor")
 EXACT_FLOATS = 2**53  # integers up to here survive a round trip through a double
 
+
+class _Encoder(functions.Functions.Encoder):  # type: ignore[misc]
+    """Writes JSON as $string should: as JSON.stringify, which leaves characters beyond ASCII as they are.
+
+    jsonata-python (0.7.1) escapes them, so that a text has another length here than on AWS.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | {"ensure_ascii": False})
+
+
+functions.Functions.Encoder = _Encoder
+
 # Which parts of a variable an expression reads: names to follow, or None for the whole value.
 Parts: TypeAlias = "dict[str, Parts] | None"
 

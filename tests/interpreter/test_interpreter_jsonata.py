@@ -144,3 +144,8 @@ def test_the_clock_moves_between_evaluations_of_one_expression() -> None:
     while later == first:
         later = evaluate("$millis()", {})
     assert later > first
+
+
+def test_string_leaves_characters_beyond_ascii_as_they_are() -> None:
+    assert evaluate("$string([$key])", {"key": "가"}) == '["가"]'
+    assert evaluate("$length($string({'k': $key}))", {"key": "가"}) == 9

@@ -254,3 +254,18 @@ def test_what_is_no_state_machine_is_an_invalid_definition(interpreter: Interpre
 
 def fails(_: JSON) -> JSON:
     raise BadInputError("bad")
+
+
+def test_a_catch_may_lead_back_to_its_own_state() -> None:
+    tries: list[JSON] = []
+
+    def fail_once(event: JSON) -> JSON:
+        tries.append(event)
+        if len(tries) == 1:
+            raise WorkerError
+        return "done"
+
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Task"}]
+    states = machine(Task=work({}, Catch=catch, Next="After"), After=passing("{% $states.input %}"))
+    outcome = Interpreter(Clients(fail_once)).run(states, {})
+    assert (outcome.status, outcome.output, len(tries)) == ("SUCCEEDED", "done", 2)

@@ -24,7 +24,6 @@ from mapreduce import zstd
 from marla.generate import uservisits
 from marla.local.cloud import LocalCloud
 from marla.stack import Stack
-
 from tests.local.conftest import Job, Put, Run
 
 MB = 1_000_000
@@ -113,7 +112,7 @@ def all_objects(job: Job) -> dict[str, bytes]:
     bucket = job.stack.job_bucket
     return {
         key.removeprefix(f"jobs/{job.name}/"): job.stack.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        for key in job.keys()
+        for key in job.keys("")
     }
 
 
@@ -238,7 +237,7 @@ def test_the_input_may_say_its_delimiter_and_quote(put: Put, run: Run) -> None:
 
 
 def test_the_result_is_csv_unless_the_input_asks_for_jsonl(put: Put, run: Run, stack: Stack) -> None:
-    folder = put({"text": 'b a, b "c"'.encode()})
+    folder = put({"text": b'b a, b "c"'})
     as_csv = run(job="wordcount", input=folder)
     as_jsonl = run(job="wordcount", input=folder, output="jsonl")
 
@@ -286,7 +285,7 @@ def test_intermediates_are_tagged_for_the_lifecycle_rule_and_results_are_not(
         return [(tag["Key"], tag["Value"]) for tag in found]
 
     results = set(job.keys("stage-0/result/"))
-    intermediates = set(job.keys()) - results
+    intermediates = set(job.keys("")) - results
     assert len(results) == 2
     assert {key.split("/")[3] for key in intermediates} == {"map", "step-1", "step-2", "step-3"}
     assert [key for key in intermediates if tags(key) != [("marla", "intermediate")]] == []

@@ -194,6 +194,13 @@ def test_a_record_that_does_not_fit_the_header_is_set_aside_with_its_place() -> 
     assert rejects(HEADED.with_header(b"a,b"), b"a,b\n1,2\n3\n") == [(8, b"3")]
 
 
+def test_a_header_is_left_out_where_the_job_knows_the_columns_and_records_stay_lists() -> None:
+    format = Csv(columns=("x", "y"), header=True)
+    assert not format.needs_header
+    assert format.parse(Block(0, b"a,b\n1,2\n")).records == [["1", "2"]]
+    assert format.parse(Block(8, b"3,4\n")).records == [["3", "4"]]
+
+
 def test_only_a_format_with_a_header_needs_one() -> None:
     assert HEADED.needs_header
     assert not any(format.needs_header for format in (PLAIN_CSV, Text(), JsonLines()))
