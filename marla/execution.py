@@ -100,7 +100,6 @@ class Progress:
     def _end_phase(self, when: datetime, exited: dict[str, Any]) -> None:
         phase = self.phases[-1]
         phase.exited = when
-        phase.succeeded, phase.running = phase.total or phase.succeeded, 0
         variables = {name: json.loads(text) for name, text in exited.get("assignedVariables", {}).items()}
         counters = variables.get("mapped") or next(iter(reversed(variables.get("steps", []))), None)
         if counters:
@@ -151,7 +150,7 @@ def _update(stack: Stack, arn: str, progress: Progress) -> None:
     for event in _events_after(stack, arn, progress.last_event):
         progress.see(event)
     for phase in progress.phases:
-        if phase.map_run and phase.exited is None:
+        if phase.map_run and (phase.exited is None or phase.succeeded < phase.total or not phase.total):
             counts = stack.sfn.describe_map_run(mapRunArn=phase.map_run)["itemCounts"]
             phase.total = max(phase.total, counts["total"])
             phase.succeeded = max(phase.succeeded, counts["succeeded"])

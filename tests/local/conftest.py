@@ -98,7 +98,7 @@ def run(stack: Stack) -> Run:
     """Run an execution of exactly this input to its end."""
 
     def run(**execution_input: Any) -> Job:
-        name = f"test-{os.getpid()}-{next(_numbers)}"
+        name = execution.new_name("test")
         arn = execution.start(stack, execution_input, name)
         deadline = time.monotonic() + JOB_SECONDS
         for progress in execution.follow(stack, arn):

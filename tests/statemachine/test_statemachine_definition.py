@@ -21,7 +21,6 @@ TRANSIENT = {
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
 }
 
 
@@ -92,7 +91,9 @@ def test_a_state_leads_on_or_ends(name: str) -> None:
 def test_an_invocation_outlasts_its_function_and_is_tried_again_if_lambda_fails(name: str) -> None:
     task = states()[name]
     assert task["TimeoutSeconds"] > 900  # the longest that a function runs
-    [retrier] = task["Retry"]
+    throttled, retrier = task["Retry"]
+    assert throttled["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
+    assert throttled["MaxAttempts"] * throttled["MaxDelaySeconds"] / 2 > 20 * 60
     assert set(retrier["ErrorEquals"]) - {"StorageUnavailable"} == TRANSIENT
     assert retrier["JitterStrategy"] == "FULL"
     assert retrier["BackoffRate"] == 2
@@ -101,7 +102,7 @@ def test_an_invocation_outlasts_its_function_and_is_tried_again_if_lambda_fails(
 
 @pytest.mark.parametrize("name", ["Mapper", "Reducer", "Publish result"])
 def test_a_worker_that_storage_failed_is_tried_again(name: str) -> None:
-    assert "StorageUnavailable" in states()[name]["Retry"][0]["ErrorEquals"]
+    assert "StorageUnavailable" in states()[name]["Retry"][1]["ErrorEquals"]
 
 
 @pytest.mark.parametrize("name", TASKS)

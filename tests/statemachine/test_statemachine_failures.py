@@ -147,14 +147,26 @@ def test_storage_that_is_unavailable_is_tried_again(cloud: Cloud, waits: list[fl
 def test_an_error_that_does_not_pass_ends_the_job_after_seven_attempts(
     cloud: Cloud, waits: list[float], phase: str
 ) -> None:
-    attempts = Attempts(lambda: service_error("TooManyRequestsException", "try later", 429), failures=1000)
+    attempts = Attempts(lambda: service_error("ServiceException", "try later", 500), failures=1000)
     setattr(cloud, phase, attempts)
     cloud.buckets = {"data": objects(1)}
     outcome = cloud.run()
     assert outcome.error == THRESHOLD
-    assert [error for error, _ in failed_children(outcome)] == ["Lambda.TooManyRequestsException"]
+    assert [error for error, _ in failed_children(outcome)] == ["Lambda.ServiceException"]
     assert attempts.of[0] == 7
     assert_published_nothing(cloud)
+
+
+def test_a_throttled_task_waits_long_for_a_place_but_never_long_at_once(
+    cloud: Cloud, waits: list[float]
+) -> None:
+    attempts = Attempts(lambda: service_error("TooManyRequestsException", "try later", 429), failures=60)
+    cloud.mapper = attempts
+    cloud.buckets = {"data": objects(1)}
+    assert cloud.run().status == "SUCCEEDED"
+    assert attempts.of[0] == 61
+    assert max(waits) <= 30
+    assert sum(waits) > 300
 
 
 def test_a_throttled_mapper_is_tried_again_after_a_real_wait(cloud: Cloud) -> None:

@@ -72,7 +72,8 @@ class FakeStepFunctions:
         return page | ({"nextToken": str(begin + maxResults)} if more else {})
 
     def describe_map_run(self, mapRunArn: str) -> dict[str, Any]:  # noqa: N803
-        return {"itemCounts": self.counts[mapRunArn]}
+        nothing = {"total": 4, "succeeded": 4, "failed": 0, "timedOut": 0, "running": 0}
+        return {"itemCounts": self.counts.get(mapRunArn, nothing)}
 
     def list_map_runs(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
         return {"mapRuns": [{"mapRunArn": "run-1"}]}
@@ -104,6 +105,7 @@ def test_phases_are_named_and_timed_and_counted() -> None:
         ("Reduce step 1", 2, 60, 600),
         ("Reduce step 2", 1, 20, 200),
     ]
+    assert [(p.succeeded, p.total) for p in progress.phases] == [(4, 4)] * 3
     assert progress.output == {"job": "x"}
     assert progress.seconds == 10
 
