@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from mapreduce import catalogue
@@ -41,6 +43,16 @@ def main(arguments: list[str] | None = None) -> int:
         return USAGE
     except CloudError as error:
         err.print(f"marla: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return FAILED
+    except (ClientError, BotoCoreError, Boto3Error) as error:
+        text = f"{error}. An execution that was started goes on by itself: follow it with `marla watch`"
+        err.print(
+            f"marla: AWS did not answer as it should: {text}",
+            style="red",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
         return FAILED
     except KeyboardInterrupt:
         err.print("marla: interrupted")

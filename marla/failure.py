@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from .execution import Progress
 from .stack import Stack
 
-_PLACE = re.compile(r"(?P<object>s3://.+?) at byte (?P<offset>\d+)")
+_PLACE = re.compile(r"(?P<object>s3://.+?)(?: at byte (?P<offset>\d+)|: | \()")
 
 
 @dataclass(frozen=True)
@@ -92,5 +92,5 @@ def _described(error: str, cause: str, state: str, task: dict[str, Any] | None =
         step=task.get("step"),
         partition=task.get("partition"),
         object=place["object"] if place else "",
-        offset=int(place["offset"]) if place else None,
+        offset=int(place["offset"]) if place and place["offset"] else None,
     )

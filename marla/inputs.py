@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import itertools
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +17,7 @@ from .errors import UsageError
 from .stack import Stack
 
 UPLOAD_THREADS = 4
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class Upload(NamedTuple):
@@ -39,6 +42,9 @@ def resolve(arguments: list[str], stack: Stack, advance: Advance, *, cross_regio
         UsageError: for what is neither an S3 URI nor a file, and for a bucket in another Region.
     """
     uris = [argument for argument in arguments if argument.startswith("s3://")]
+    for uri in uris:
+        if not _BUCKET.fullmatch(uri.removeprefix("s3://").partition("/")[0]):
+            raise UsageError(f"INPUT: got {uri!r}; give a URI such as s3://bucket/folder/")
     if not cross_region:
         for bucket in dict.fromkeys(uri.removeprefix("s3://").partition("/")[0] for uri in uris):
             _check_region(stack, bucket)
@@ -114,12 +120,13 @@ def _files(argument: str) -> Iterator[tuple[Path, str]]:
 
 def _distinct_names(files: list[tuple[Path, str]]) -> list[str]:
     """Number names that occur twice (a/x.csv and b/x.csv given as two files)."""
-    seen: dict[str, int] = {}
+    used: set[str] = set()
     names = []
     for _, name in files:
-        count = seen.setdefault(name, 0)
-        seen[name] += 1
-        names.append(f"{count}/{name}" if count else name)
+        candidates = itertools.chain([name], (f"{number}/{name}" for number in itertools.count(1)))
+        distinct = next(candidate for candidate in candidates if candidate not in used)
+        used.add(distinct)
+        names.append(distinct)
     return names
 
 

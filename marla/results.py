@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,15 +35,14 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
 def fetch(stack: Stack, uris: list[str], folder: Path) -> list[Path]:
     """Download result objects into a folder, in place of parts that it holds; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("part-*"):
-        old.unlink()
-    paths = []
-    for uri in uris:
-        bucket, key = split_uri(uri)
-        path = folder / Path(key).name
-        stack.s3.download_file(bucket, key, str(path))  # to another name first, then renamed
-        paths.append(path)
-    return paths
+    with tempfile.TemporaryDirectory(prefix=".marla-", dir=folder) as downloads:
+        for uri in uris:
+            bucket, key = split_uri(uri)
+            stack.s3.download_file(bucket, key, str(Path(downloads, Path(key).name)))
+        # All of the new result is here: only now does it take the place of the old.
+        for old in folder.glob("part-*"):
+            old.unlink()
+        return [path.rename(folder / path.name) for path in sorted(Path(downloads).iterdir())]
 
 
 def rows(stack: Stack, uris: list[str], count: int) -> list[list[Any]]:

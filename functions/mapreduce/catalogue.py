@@ -22,11 +22,19 @@ def job_class(name: str) -> type[Job]:
     """Return the class of a named job. Raises UnknownJob; imports nothing outside the catalogue."""
     if name not in names():
         raise UnknownJob(f"job: there is no {name!r}; the jobs are {', '.join(names())}")
+    file = f"jobs/{name.replace('-', '_')}.py"
     module = importlib.import_module(f"jobs.{name.replace('-', '_')}")
-    for _, value in inspect.getmembers(module, inspect.isclass):
-        if issubclass(value, Job) and value.__module__ == module.__name__:
-            return value
-    raise UnknownJob(f"job: jobs/{name.replace('-', '_')}.py defines no subclass of Job")
+    found = [
+        value
+        for _, value in inspect.getmembers(module, inspect.isclass)
+        if issubclass(value, Job) and value.__module__ == module.__name__
+    ]
+    # A class that others in the file build on is no job of its own.
+    found = [one for one in found if not any(other is not one and issubclass(other, one) for other in found)]
+    if len(found) != 1:
+        defines = ", ".join(one.__name__ for one in found) or "none"
+        raise UnknownJob(f"job: {file} has to define one subclass of Job; it defines {defines}")
+    return found[0]
 
 
 def load(name: str, params: dict[str, Any]) -> Job:

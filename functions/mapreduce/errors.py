@@ -25,6 +25,10 @@ class InputNotReadable(MarlaError):
     """An input object is gone, shorter than listed, or the mapper's role may not read it."""
 
 
+class InputChanged(MarlaError):
+    """An input object was overwritten after the job listed it."""
+
+
 class BadObject(MarlaError):
     """An input object as a whole is damaged: it does not decompress, or its header cannot be read."""
 

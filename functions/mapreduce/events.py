@@ -52,6 +52,12 @@ class _Fields:
             raise InvalidTask(f"{name}: got {value!r}; give a list")
         return [_Fields(item) for item in value]
 
+    def etag(self) -> str:
+        value = self._event.get("etag") or ""
+        if not isinstance(value, str):
+            raise InvalidTask(f"etag: got {value!r}; give the object's ETag, or nothing")
+        return value.strip('"')
+
     def any(self, name: str) -> Any:
         return self._event.get(name)
 
@@ -103,7 +109,7 @@ class MapTask:
             max_bad_records=fields.number("maxBadRecords"),
             max_record_bytes=fields.number("maxRecordBytes", 1),
             pieces=[
-                Piece(bucket, piece.text("key"), piece.number("start"), piece.number("end"))
+                Piece(bucket, piece.text("key"), piece.number("start"), piece.number("end"), piece.etag())
                 for piece in fields.items("pieces")
             ],
         )

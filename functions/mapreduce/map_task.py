@@ -206,5 +206,5 @@ def _header(piece: Piece, first_block: Block, store: ObjectStore) -> bytes:
     if first_block.offset == 0:
         data = first_block.data
     else:
-        data = store.read(piece.bucket, piece.key, 0, HEADER_BYTES).data
+        data = store.read(piece.bucket, piece.key, 0, HEADER_BYTES, piece.etag).data
     return data.partition(b"\n")[0]

@@ -33,12 +33,16 @@ DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, OSError)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes `[start, end)` of an object; a compressed object has one piece, all of it."""
+    """Bytes `[start, end)` of an object; a compressed object has one piece, all of it.
+
+    `etag` is that of the object as it was listed, so that no other is read in its place.
+    """
 
     bucket: str
     key: str
     start: int
     end: int
+    etag: str = ""
 
     @property
     def url(self) -> str:
@@ -78,7 +82,7 @@ def read_pieces(
     def fetch(request: tuple[int, int, int]) -> _Part:
         index, start, stop = request
         piece = pieces[index]
-        part = _Part(index, start, store.read(piece.bucket, piece.key, start, stop))
+        part = _Part(index, start, store.read(piece.bucket, piece.key, start, stop, piece.etag))
         if part.range.size < piece.end:
             raise InputNotReadable(
                 f"{piece.url}: shorter than when the job listed it ({part.range.size} bytes); "
@@ -119,7 +123,7 @@ def _to_the_end(store: ObjectStore, piece: Piece, parts: Iterator[_Part]) -> Ite
         size = part.range.size
     step = OVERLAP_BYTES
     while position < size:
-        more = store.read(piece.bucket, piece.key, position, position + step)
+        more = store.read(piece.bucket, piece.key, position, position + step, piece.etag)
         yield more.data
         position += len(more.data)
         step = min(step * 2, PART_BYTES)

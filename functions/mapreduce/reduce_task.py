@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from . import catalogue
-from .errors import JobFailed, MarlaError, StorageUnavailable
+from .errors import CorruptSegment, InputNotReadable, JobFailed, MarlaError, StorageUnavailable
 from .events import ReduceTask
 from .job import Job
 from .layout import MAP_STEP, output_key
@@ -72,7 +72,13 @@ def _input_keys(task: ReduceTask) -> list[str]:
 
 
 def _open(store: ObjectStore, bucket: str, key: str) -> SegmentedObject:
-    tail, size = store.read_tail(bucket, key, TAIL_BYTES)
+    try:
+        tail, size = store.read_tail(bucket, key, TAIL_BYTES)
+    except InputNotReadable as error:
+        raise CorruptSegment(
+            f"s3://{bucket}/{key}: an intermediate object that is not there or may not be read; it may have "
+            "expired (the stack's parameter IntermediateDays). Start the job again"
+        ) from error
     return SegmentedObject(
         lambda start, stop: store.read(bucket, key, start, stop).data, tail, size, f"s3://{bucket}/{key}"
     )

@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .errors import InputNotReadable, StorageRefused, StorageUnavailable
+from .errors import InputChanged, InputNotReadable, StorageRefused, StorageUnavailable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -42,21 +42,23 @@ class ObjectStore:
     def __init__(self, client: S3Client) -> None:
         self._client = client
 
-    def read(self, bucket: str, key: str, start: int, stop: int) -> Range:
+    def read(self, bucket: str, key: str, start: int, stop: int, etag: str = "") -> Range:
         """Return bytes `[start, stop)` of an object, or fewer where it ends earlier.
 
-        Raises InputNotReadable if it is gone, may not be read, or has no byte at `start`, and
-        StorageUnavailable if S3 did not answer in spite of the SDK's retries.
+        Raises InputNotReadable if it is gone, may not be read, or has no byte at `start`, InputChanged if it
+        has another ETag than the one given, and StorageUnavailable if S3 did not answer in spite of the SDK's
+        retries.
         """
-        return self._get(bucket, key, f"bytes={start}-{stop - 1}")
+        return self._get(bucket, key, f"bytes={start}-{stop - 1}", etag)
 
     def read_tail(self, bucket: str, key: str, count: int) -> Range:
         """Return the last `count` bytes of an object, or all of it where it is shorter."""
         return self._get(bucket, key, f"bytes=-{count}")
 
-    def _get(self, bucket: str, key: str, byte_range: str) -> Range:
+    def _get(self, bucket: str, key: str, byte_range: str, etag: str = "") -> Range:
+        condition: Any = {"IfMatch": f'"{etag}"'} if etag else {}
         try:
-            response = self._client.get_object(Bucket=bucket, Key=key, Range=byte_range)
+            response = self._client.get_object(Bucket=bucket, Key=key, Range=byte_range, **condition)
             data = response["Body"].read()
         except ClientError as error:
             raise _explain(error, f"s3://{bucket}/{key}", byte_range) from error
@@ -123,14 +125,22 @@ class ObjectWriter(io.RawIOBase):
         number = len(self._parts) + 1
         with self._answered():
             if not self._upload:
-                created = self._client.create_multipart_upload(**self._target, **self._options)
+                created = self._client.create_multipart_upload(
+                    **self._target, **self._options, ChecksumAlgorithm="CRC32"
+                )
                 self._upload = created["UploadId"]
             body: Any = self._buffer  # boto3 takes a bytearray as it is; only its stubs do not say so
             part = self._client.upload_part(
-                **self._target, UploadId=self._upload, PartNumber=number, Body=body
+                **self._target,
+                UploadId=self._upload,
+                PartNumber=number,
+                Body=body,
+                ChecksumAlgorithm="CRC32",
             )
         self._buffer = bytearray()
-        self._parts.append({"PartNumber": number, "ETag": part["ETag"]})
+        # S3 wants the checksums of parts again at the end, where it has them.
+        checksum = {"ChecksumCRC32": part["ChecksumCRC32"]} if "ChecksumCRC32" in part else {}
+        self._parts.append({"PartNumber": number, "ETag": part["ETag"], **checksum})
 
     def publish(self) -> None:
         """Make the object visible, with everything that was written."""
@@ -217,10 +227,14 @@ def _answered(bucket: str, key: str) -> Iterator[None]:
 
 def _explain(error: ClientError, where: str, byte_range: str) -> Exception:
     code = error.response["Error"]["Code"]
+    if code in {"PreconditionFailed", "412"}:
+        return InputChanged(f"{where}: another object than when the job listed it; start the job again")
     if code in REFUSALS:
+        # S3 answers so for an object that is not there, too, to those who may not list its bucket.
         return InputNotReadable(
             f"{where}: access denied. The workers may read only the buckets that the stack's parameter "
-            "InputBuckets names, and input/ and results in the stack's own; add this one and deploy again"
+            "InputBuckets names, and input/ and results in the stack's own, without a KMS key of yours. Or "
+            "the object was deleted after the job listed it"
         )
     if code in {"NoSuchKey", "NoSuchBucket", "404"}:
         return InputNotReadable(

@@ -48,6 +48,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer an operation."""
+        if "Origin" in self.headers or "Sec-Fetch-Site" in self.headers:
+            self._reply(403, {"__type": "AccessDeniedException", "message": "No answers for web pages."})
+            return
         operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:

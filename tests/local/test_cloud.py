@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +62,33 @@ def test_it_listens_on_loopback_only(cloud: LocalCloud) -> None:
         if connection.status == psutil.CONN_LISTEN
     }
     assert addresses == {HOST}
+
+
+@pytest.mark.parametrize("server", ["ministack", "engine"])
+@pytest.mark.parametrize(
+    ("method", "header", "value"),
+    [
+        ("POST", "Origin", "http://page.example"),
+        ("POST", "Sec-Fetch-Site", "cross-site"),
+        ("OPTIONS", "X", "y"),
+    ],
+)
+def test_web_pages_get_no_answer(
+    cloud: LocalCloud, server: str, method: str, header: str, value: str
+) -> None:
+    url = next(s["url"] for s in cloud.status()["servers"] if s["name"] == server)
+    request = urllib.request.Request(url, method=method, headers={header: value}, data=b"{}")
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(request, timeout=10)
+    assert refusal.value.code in {403, 501}
+
+
+def test_a_page_whose_name_points_here_gets_no_answer(cloud: LocalCloud) -> None:
+    url = next(s["url"] for s in cloud.status()["servers"] if s["name"] == "ministack")
+    request = urllib.request.Request(url, headers={"Host": "page.example:14566"})
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(request, timeout=10)
+    assert refusal.value.code == 403
 
 
 def test_starting_it_again_finds_it_running_and_deploys_nothing(home: Path, cloud: LocalCloud) -> None:

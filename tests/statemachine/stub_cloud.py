@@ -25,6 +25,7 @@ SUBSTITUTIONS = {
     "ChildExecutionType": "STANDARD",
 }
 
+ETAG = '"0123456789abcdef0123456789abcdef-1234"'  # of every object
 Event = dict[str, Any]
 Worker = Callable[[Event], Any]
 
@@ -100,7 +101,7 @@ class Cloud:
             {
                 "Key": key,
                 "Size": self.buckets[bucket][key],
-                "ETag": '"0123456789abcdef0123456789abcdef-1234"',
+                "ETag": ETAG,
                 "LastModified": datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC),
                 "StorageClass": "INTELLIGENT_TIERING",
                 "ChecksumAlgorithm": ["CRC64NVME"],

@@ -171,7 +171,7 @@ def test_a_wave_is_full_by_its_batches_or_its_bytes(batches: int, key: str, full
     wave = [{"input": 0, "pieces": [{"key": key, "start": 0, "end": 1}]}] * batches
     size = len(json.dumps(wave, ensure_ascii=False).encode())
     bindings = {"wave": wave, "inputIndex": 0, "config": {"inputs": [{}]}}
-    go_on = evaluate(expressions()["Wave full?.Choices[0].Condition"], bindings)
+    go_on = evaluate(expressions()["Wave full?.Choices[1].Condition"], bindings)
     if full:
         assert not go_on
     elif key.isascii():  # what is not ASCII counts for more than it takes

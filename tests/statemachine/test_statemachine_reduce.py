@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from marla.local.jsonata import JSON, evaluate
 from tests.statemachine.machine import expressions
-from tests.statemachine.stub_cloud import Cloud, Event, objects
+from tests.statemachine.stub_cloud import ETAG, Cloud, Event, objects
 
 MIB = 1024 * 1024
 JOB = {"job": "wordcount", "input": "s3://data/in/"}
@@ -204,7 +204,7 @@ def test_what_mappers_need_to_know_reaches_them(cloud: Cloud) -> None:
             "job": "wordcount",
             "format": "csv",
             "bucket": "data",
-            "pieces": [{"key": "in/a.csv", "start": 0, "end": 5}],
+            "pieces": [{"key": "in/a.csv", "etag": ETAG.strip('"'), "start": 0, "end": 5}],
             **options,
         }
     ]

@@ -66,5 +66,22 @@ def test_a_new_module_is_a_new_job_with_hyphens_for_underscores(catalogue_folder
 
 def test_a_module_without_a_job_of_its_own_says_so(catalogue_folder: Path) -> None:
     (catalogue_folder / "no_job.py").write_text("from jobs.wordcount import WordCount\n")
-    with pytest.raises(UnknownJob, match=r"jobs/no_job\.py defines no subclass of Job"):
+    with pytest.raises(
+        UnknownJob, match=r"jobs/no_job\.py has to define one subclass of Job; it defines none"
+    ):
         catalogue.job_class("no-job")
+
+
+def test_a_class_that_the_job_builds_on_is_not_taken_for_the_job(catalogue_folder: Path) -> None:
+    (catalogue_folder / "built.py").write_text(
+        "from mapreduce import Job\nclass Base(Job): pass\nclass Main(Base): pass\n"
+    )
+    assert catalogue.job_class("built").__name__ == "Main"
+
+
+def test_two_jobs_in_one_file_are_refused_with_their_names(catalogue_folder: Path) -> None:
+    (catalogue_folder / "two_jobs.py").write_text(
+        "from mapreduce import Job\nclass One(Job): pass\nclass Two(Job): pass\n"
+    )
+    with pytest.raises(UnknownJob, match="it defines One, Two"):
+        catalogue.job_class("two-jobs")

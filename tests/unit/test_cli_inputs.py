@@ -66,6 +66,12 @@ def test_files_of_one_name_in_two_folders_are_both_uploaded(tmp_path: Path) -> N
     assert names(inputs.plan_uploads([f"{folder}/x/a.csv", f"{folder}/y/a.csv"])) == ["a.csv", "1/a.csv"]
 
 
+def test_no_two_files_get_one_name_whatever_their_folders_are_called(tmp_path: Path) -> None:
+    folder = make(tmp_path, a__x="1", a__1__x="2", b__x="3", b__1__x="4")
+    found = names(inputs.plan_uploads([f"{folder}/a", f"{folder}/b"]))
+    assert len(set(found)) == 4
+
+
 def test_a_file_whose_name_has_the_characters_of_a_glob_is_itself(tmp_path: Path) -> None:
     (tmp_path / "a[1].txt").write_text("x")
     assert names(inputs.plan_uploads([str(tmp_path / "a[1].txt")])) == ["a[1].txt"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mypy_boto3_s3.client import S3Client
 
 from mapreduce import pieces
-from mapreduce.errors import BadObject, InputNotReadable, RecordTooLong
+from mapreduce.errors import BadObject, InputChanged, InputNotReadable, RecordTooLong
 from mapreduce.pieces import Piece, blocks_of, read_pieces
 from mapreduce.storage import ObjectStore
 from mapreduce.zstd import ZstdCompressor
@@ -310,3 +310,13 @@ def test_a_piece_behind_the_end_of_an_object_that_shrank_is_no_partial_result(
     s3.put_object(Bucket=INPUT, Key="lines.txt", Body=b"now\nshorter\n")
     with pytest.raises(InputNotReadable, match=rf"s3://{INPUT}/lines.txt: shorter than when .* listed it"):
         read(store, [Piece(INPUT, "lines.txt", 1000, 2000)])
+
+
+def test_an_object_that_was_overwritten_after_it_was_listed_is_refused(
+    s3: S3Client, store: ObjectStore
+) -> None:
+    listed = s3.put_object(Bucket=INPUT, Key="log", Body=b"old\nold\n")["ETag"].strip('"')
+    assert read(store, [Piece(INPUT, "log", 0, 8, listed)])
+    s3.put_object(Bucket=INPUT, Key="log", Body=b"new\nnew\n")
+    with pytest.raises(InputChanged, match=f"s3://{INPUT}/log: another object"):
+        read(store, [Piece(INPUT, "log", 0, 8, listed)])
