@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from mapreduce import catalogue
+from mapreduce.errors import described
 
 from . import execution, failure, generate, inputs, results, view
 from . import stack as stacks
@@ -67,11 +68,11 @@ def _say(text: str) -> None:
     err.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def _connect(options: argparse.Namespace) -> Stack:
-    """Return the stack on AWS that is named, or the local one, started if need be."""
+def _connect(options: argparse.Namespace, *, start: bool = False) -> Stack:
+    """Return the stack on AWS that is named, or the local one, started if it has to be and `start` is set."""
     if options.stack:
         return stacks.on_aws(options.stack, options.region)
-    return LocalCloud(say=_say).start()
+    return LocalCloud(say=_say).start() if start else LocalCloud(say=_say).stack()
 
 
 # ---- run, watch, result -----------------------------------------------------------------------------------
@@ -81,7 +82,7 @@ def _run(options: argparse.Namespace) -> int:
     params = parse_parameters(options.param, options.job)
     if options.out:
         results.check_folder(options.out, overwrite=options.overwrite)
-    stack = _connect(options)
+    stack = _connect(options, start=True)
     with view.UploadView(err) as upload:
         uris = inputs.resolve(options.input, stack, upload.advance, cross_region=options.cross_region)
     name = options.name or execution.new_name(options.job)
@@ -96,7 +97,10 @@ def parse_parameters(given: list[str], job: str) -> dict[str, Any]:
 
     Whether there is such a job, and what it takes, is for the stack to say: it may have others than we know.
     """
-    declared = catalogue.job_class(job).parameters() if job in catalogue.names() else {}
+    try:
+        declared = catalogue.job_class(job).parameters()
+    except Exception:
+        declared = {}
     params: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -228,20 +232,21 @@ def _described(uris: list[str]) -> str:
 
 
 def _jobs(options: argparse.Namespace) -> int:
-    if options.json:
-        document = {name: _job_document(catalogue.job_class(name)) for name in catalogue.names()}
-        print(json.dumps(document, indent=2))
-        return SUCCESS
+    found: dict[str, Any] = {}
     for name in catalogue.names():
-        job = catalogue.job_class(name)
-        out.print(f"[bold]{name}[/bold]  {_first_line(job)}", highlight=False, soft_wrap=True)
-        for parameter, spec in job.parameters().items():
-            out.print(
-                f"    --param {parameter}={json.dumps(spec.default)}  {spec.help}",
-                highlight=False,
-                soft_wrap=True,
-            )
-    return SUCCESS
+        try:
+            found[name] = catalogue.job_class(name)
+        except Exception as error:  # one job's file may hold anything; the others are listed all the same
+            _say(f"{name}: cannot be loaded. {described(error)}")
+    if options.json:
+        print(json.dumps({name: _job_document(job) for name, job in found.items()}, indent=2))
+    else:
+        for name, job in found.items():
+            out.print(f"[bold]{name}[/bold]  {_first_line(job)}", highlight=False, soft_wrap=True)
+            for parameter, spec in job.parameters().items():
+                text = f"    --param {parameter}={json.dumps(spec.default)}  {spec.help}"
+                out.print(text, highlight=False, soft_wrap=True)
+    return SUCCESS if len(found) == len(catalogue.names()) else FAILED
 
 
 def _first_line(job: Any) -> str:
@@ -331,6 +336,12 @@ def _size(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"got {text!r}; give a whole number")
+    return int(text)
+
+
 class Grammar:
     """The commands and their options."""
 
@@ -404,7 +415,9 @@ class Grammar:
         )
         for command in (watch, result):
             command.add_argument("execution", metavar="EXECUTION", help="an execution's name or ARN")
-        result.add_argument("--head", type=int, default=DEFAULT_HEAD, metavar="N", help="rows to show (10)")
+        result.add_argument(
+            "--head", type=_count, default=DEFAULT_HEAD, metavar="N", help="rows to show (10)"
+        )
 
     def _add_local(self) -> None:
         local = self._commands.add_parser("local", help="the cloud on this machine")

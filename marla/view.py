@@ -74,9 +74,6 @@ class LiveView:
         return Group(self._spinner, table)
 
     def _tell(self, progress: Progress) -> None:
-        if progress.state != self._state:
-            self._state = progress.state
-            self._line(progress, progress.state)
         for index, phase in enumerate(progress.phases):
             mark = (phase.name, index, phase.exited is not None)
             if phase.exited and mark not in self._told:
@@ -84,6 +81,9 @@ class LiveView:
                 tasks = f"{phase.succeeded} of {phase.total} tasks"
                 read = f"{count_text(phase.records)} records, {size_text(phase.bytes)}"
                 self._line(progress, f"{phase.name}: {tasks}, {read}")
+        if progress.state != self._state:
+            self._state = progress.state
+            self._line(progress, progress.state)
 
     def _line(self, progress: Progress, text: str) -> None:
         self._console.print(f"{progress.seconds:7.1f} s  {text}", highlight=False, soft_wrap=True)

@@ -34,6 +34,9 @@ def job_class(name: str) -> type[Job]:
     if len(found) != 1:
         defines = ", ".join(one.__name__ for one in found) or "none"
         raise UnknownJob(f"job: {file} has to define one subclass of Job; it defines {defines}")
+    for method in ("map", "reduce"):
+        if getattr(found[0], method) is getattr(Job, method):
+            raise UnknownJob(f"job: {found[0].__name__} in {file} has no {method}")
     return found[0]
 
 

@@ -4,6 +4,25 @@ Lambda reports an exception's class as `errorType`, so these names reach the exe
 console and the command line as they stand. A message says what, where and what to do about it.
 """
 
+import traceback
+from pathlib import Path
+
+JOBS_FOLDER = "jobs"
+
+
+def described(error: BaseException) -> str:
+    """Return an error's type and message, and the line of a job's file that it comes from, if it does."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).parent.name == JOBS_FOLDER]
+    place = f" ({JOBS_FOLDER}/{Path(ours[-1].filename).name} line {ours[-1].lineno})" if ours else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def raised_in(error: BaseException, file: str) -> bool:
+    """Say whether an error was raised by a file's own code, not by what it calls."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].filename == file
+
 
 class MarlaError(Exception):
     """An error of a job that repeating the task would not mend."""

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from .errors import InvalidParameter
+from .errors import BadResult, InvalidParameter
 from .formats import Format, Text
 from .keys import check_key, sort_keys
+
+NO_PAIR = "something that is no pair; yield key, value (a row of several fields is key, (a, b))"
 
 Key = Any  # a string, a number, or a tuple of them
 Value = Any  # anything that JSON can say
@@ -113,7 +115,7 @@ def run(job: Job, records: Iterable[Any]) -> Iterator[Pair]:
     """
     groups: dict[Key, list[Value]] = {}
     for record in records:
-        for key, value in job.map(record):
+        for key, value in _pairs("map", job.map(record)):
             check_key(key)
             groups.setdefault(key, []).append(value)
     for key in sort_keys(groups):
@@ -122,7 +124,14 @@ def run(job: Job, records: Iterable[Any]) -> Iterator[Pair]:
             middle = len(values) // 2
             halves = [job.combine(key, values[:middle]), job.combine(key, values[middle:])]
             values = [job.combine(key, _through_json(halves))]
-        yield from job.reduce(key, iter(_through_json(values)))
+        yield from _pairs("reduce", job.reduce(key, iter(_through_json(values))))
+
+
+def _pairs(method: str, yielded: Iterable[Pair]) -> Iterator[Pair]:
+    for pair in yielded:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise BadResult(f"{method} yielded {pair!r}, {NO_PAIR}")
+        yield pair
 
 
 def _through_json(values: list[Value]) -> list[Value]:

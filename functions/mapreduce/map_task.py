@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import catalogue
-from .errors import BadObject, BadRecord
+from .errors import BadObject, BadRecord, JobFailed, described, raised_in
 from .events import JobSpec, MapTask
 from .formats import Format, LineError, Parsed, Reject, format_from
 from .job import Job, Pair
@@ -24,6 +24,7 @@ from .storage import ObjectStore, ObjectWriter
 
 HEADER_BYTES = 64 << 10  # where an object's header line is looked for
 BLOCKS_BETWEEN_CHECKS = 16  # of the shuffle's memory; records may yield large values
+MISTAKES = (NameError, ImportError)  # of a job's code, whatever the record
 REJECTED_TEXT_BYTES = 10_000  # of a rejected record that are kept
 
 
@@ -109,9 +110,18 @@ class Mapper:
             done, error = self._map_until_error(parsed.records, done)
             if error is not None:
                 offset, line = parsed.locate(done)
-                reason = str(error) if isinstance(error, BadRecord) else f"{type(error).__name__}: {error}"
+                reason = self._reason(error, f"{piece.url} at byte {offset}")
                 self._rejects.add(piece, Reject(offset, reason, line), error)
                 done += 1
+
+    def _reason(self, error: Exception, where: str) -> str:
+        """Return what is wrong with a record. Raises JobFailed if that is the job's code instead."""
+        if isinstance(error, MISTAKES):
+            job = type(self._job).__name__
+            raise JobFailed(f"map of {job} raised {described(error)}, for {where}") from error
+        if isinstance(error, (TypeError, ValueError)) and raised_in(error, __file__):
+            return f"map yielded something that is no pair ({error}): yield key, value"
+        return str(error) if isinstance(error, BadRecord) else described(error)
 
     def _map_until_error(self, records: list[Any], start: int) -> tuple[int, Exception | None]:
         """Map records from `start`; return how far it went, and the error of the record there.

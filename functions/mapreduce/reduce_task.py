@@ -8,9 +8,17 @@ from contextlib import ExitStack
 from typing import Any
 
 from . import catalogue
-from .errors import CorruptSegment, InputNotReadable, JobFailed, MarlaError, StorageUnavailable
+from .errors import (
+    BadResult,
+    InputNotReadable,
+    JobFailed,
+    MarlaError,
+    StorageUnavailable,
+    described,
+    raised_in,
+)
 from .events import ReduceTask
-from .job import Job
+from .job import NO_PAIR, Job
 from .layout import MAP_STEP, output_key
 from .merge import merge
 from .results import ResultWriter, output_format
@@ -75,9 +83,9 @@ def _open(store: ObjectStore, bucket: str, key: str) -> SegmentedObject:
     try:
         tail, size = store.read_tail(bucket, key, TAIL_BYTES)
     except InputNotReadable as error:
-        raise CorruptSegment(
-            f"s3://{bucket}/{key}: an intermediate object that is not there or may not be read; it may have "
-            "expired (the stack's parameter IntermediateDays). Start the job again"
+        raise InputNotReadable(
+            f"{error}. This is an intermediate object of the job itself: it may have expired (the stack's "
+            "parameter IntermediateDays), or the reducer's role does not allow what template.yaml says"
         ) from error
     return SegmentedObject(
         lambda start, stop: store.read(bucket, key, start, stop).data, tail, size, f"s3://{bucket}/{key}"
@@ -99,6 +107,7 @@ def _reduce(job: Job, groups: Iterator[tuple[Any, Iterator[Any]]], result: Resul
         except (MarlaError, StorageUnavailable):
             raise
         except Exception as error:
-            raise JobFailed(
-                f"reduce of {type(job).__name__} raised {type(error).__name__}: {error}, for key {key!r}"
-            ) from error
+            job_name = type(job).__name__
+            if isinstance(error, (TypeError, ValueError)) and raised_in(error, __file__):
+                raise BadResult(f"reduce of {job_name} yielded {NO_PAIR}, for key {key!r}") from error
+            raise JobFailed(f"reduce of {job_name} raised {described(error)}, for key {key!r}") from error

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .errors import DiskFull, JobFailed, MarlaError
+from .errors import DiskFull, JobFailed, MarlaError, described
 from .job import Job
 from .keys import partition_of, sort_keys
 from .merge import merge
@@ -32,7 +32,7 @@ def combine(job: Job, key: Any, values: list[Any]) -> list[Any]:
         raise
     except Exception as error:
         raise JobFailed(
-            f"combine of {type(job).__name__} raised {type(error).__name__}: {error}, for key {key!r}"
+            f"combine of {type(job).__name__} raised {described(error)}, for key {key!r}"
         ) from error
 
 

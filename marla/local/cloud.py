@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import psutil
 from botocore.config import Config
 
@@ -247,7 +248,7 @@ class LocalCloud:
         else:
             command = [sys.executable, "-m", "marla.local.engine", "--port", str(port), "--cloud"]
             command += [state.server("ministack").url, "--region", REGION, "--account", ACCOUNT]
-        environment = os.environ | CREDENTIALS | {"PYTHONDONTWRITEBYTECODE": "1"}
+        environment = _environment_without_aws() | CREDENTIALS | {"PYTHONDONTWRITEBYTECODE": "1"}
         environment |= {
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(port),
@@ -318,7 +319,7 @@ class LocalCloud:
             status = subprocess.run(  # noqa: S603 - SAM, installed beside us
                 command,
                 cwd=self._root,
-                env=os.environ
+                env=_environment_without_aws()
                 | self._environment(state)
                 | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5"},
                 stdin=subprocess.DEVNULL,
@@ -341,7 +342,10 @@ class LocalCloud:
         }
 
     def _stack(self, state: State) -> Stack:
+        # Of the user's AWS configuration, profiles and files, nothing.
+        nowhere = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
         session = boto3.Session(
+            botocore_session=botocore.session.Session(nowhere | {"profile": (None, None, None, None)}),
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             region_name=REGION,
@@ -355,6 +359,14 @@ class LocalCloud:
             return session.client(service, endpoint_url=server.url, config=config)  # type: ignore[call-overload]
 
         return stacks.find(STACK, make_client, REGION, local=True)
+
+
+def _environment_without_aws() -> dict[str, str]:
+    """Return the environment with nothing of the user's AWS in it.
+
+    Workers inherit it, and an endpoint in it would lead them to another cloud.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
 def _birth(pid: int) -> float:

@@ -143,6 +143,17 @@ def test_stopping_leaves_no_process_no_port_and_no_state(own: LocalCloud, tmp_pa
     assert own.stop() is False
 
 
+def test_nothing_of_the_users_aws_reaches_its_servers(
+    own: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    own.start()
+    for pid in pids(own).values():
+        environment = psutil.Process(pid).environ()
+        assert {name for name in environment if name.startswith("AWS_")} == set(cloud_module.CREDENTIALS)
+
+
 def test_a_taken_port_is_said_and_another_is_used(
     own: LocalCloud, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,15 +8,17 @@ import jobs
 from jobs.uservisits import UserVisits
 from jobs.wordcount import WordCount
 from mapreduce import catalogue
-from mapreduce.errors import InvalidParameter, UnknownJob
+from mapreduce.errors import InvalidParameter, UnknownJob, described
 
 
 @pytest.fixture
 def catalogue_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder whose modules are in the catalogue too."""
     before = set(sys.modules)
-    monkeypatch.setattr(jobs, "__path__", [*jobs.__path__, str(tmp_path)])
-    yield tmp_path
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    monkeypatch.setattr(jobs, "__path__", [*jobs.__path__, str(folder)])
+    yield folder
     for name in set(sys.modules) - before:
         del sys.modules[name]
 
@@ -74,7 +76,7 @@ def test_a_module_without_a_job_of_its_own_says_so(catalogue_folder: Path) -> No
 
 def test_a_class_that_the_job_builds_on_is_not_taken_for_the_job(catalogue_folder: Path) -> None:
     (catalogue_folder / "built.py").write_text(
-        "from mapreduce import Job\nclass Base(Job): pass\nclass Main(Base): pass\n"
+        "from mapreduce import Job\nclass Base(Job): reduce = print\nclass Main(Base): map = print\n"
     )
     assert catalogue.job_class("built").__name__ == "Main"
 
@@ -85,3 +87,22 @@ def test_two_jobs_in_one_file_are_refused_with_their_names(catalogue_folder: Pat
     )
     with pytest.raises(UnknownJob, match="it defines One, Two"):
         catalogue.job_class("two-jobs")
+
+
+def test_a_job_without_a_map_is_refused_before_it_reads_anything(catalogue_folder: Path) -> None:
+    (catalogue_folder / "typo.py").write_text(
+        "from mapreduce import Job\nclass Typo(Job):\n    mapp = print\n    reduce = print\n"
+    )
+    with pytest.raises(UnknownJob, match=r"Typo in jobs/typo\.py has no map"):
+        catalogue.job_class("typo")
+
+
+def test_an_error_of_a_job_names_its_file_and_line(catalogue_folder: Path) -> None:
+    (catalogue_folder / "slip.py").write_text(
+        "from mapreduce import Job\nclass Slip(Job):\n    reduce = print\n"
+        "    def map(self, record):\n        yield recrod, 1\n"
+    )
+    job = catalogue.load("slip", {})
+    with pytest.raises(NameError) as caught:
+        list(job.map("x"))
+    assert described(caught.value) == "NameError: name 'recrod' is not defined (jobs/slip.py line 5)"

@@ -1,9 +1,10 @@
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
 from mapreduce import Job, parameter, run
-from mapreduce.errors import BadKey, InvalidParameter
+from mapreduce.errors import BadKey, BadResult, InvalidParameter
 from tests.unit.sample_jobs import Collect, Fussy, Shouted, Spread, Total
 
 PAIRS = [["b", 1], ["a", 2], ["b", 3], ["b", 4], ["c", 5]]
@@ -119,3 +120,18 @@ def test_run_refuses_a_key_that_a_worker_would_refuse() -> None:
 def test_a_job_must_say_how_to_map_and_to_reduce() -> None:
     with pytest.raises(NotImplementedError):
         list(run(Job(), ["line"]))
+
+
+class Triples(Job):
+    """A reduce that yields rows of three fields, which is one too many for a pair."""
+
+    def map(self, record: str) -> Iterator[tuple[str, int]]:
+        yield record, 1
+
+    def reduce(self, key: str, values: Iterable[int]) -> Iterator[Any]:
+        yield key, 1, 2
+
+
+def test_run_refuses_what_is_no_pair_as_workers_do() -> None:
+    with pytest.raises(BadResult, match=r"reduce yielded \('a', 1, 2\).*yield key, value"):
+        list(run(Triples(), ["a"]))
