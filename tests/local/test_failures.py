@@ -156,7 +156,7 @@ CASES: dict[str, tuple[str, bytes, dict[str, Any], str, int, str]] = {
         {},
         "BadRecord",
         3 * len(GOOD),
-        "could not convert string to float: 'free'; correct it, or set maxBadRecords",
+        "could not convert string to float: 'free' (jobs/uservisits.py line 31); correct it, or set maxBadRecords",
     ),
     "one bad record more than allowed": (
         "visits.csv",
@@ -250,7 +250,7 @@ Marla = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def marla(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Marla:
     """Run a command on the tests' stack as it is deployed: exit status, standard output, standard error."""
-    monkeypatch.setattr(cli, "_connect", lambda options: stack)
+    monkeypatch.setattr(cli, "_connect", lambda options, start=False: stack)
 
     def marla(*arguments: str) -> tuple[int, str, str]:
         status = cli.main(list(arguments))
