@@ -156,7 +156,7 @@ CASES: dict[str, tuple[str, bytes, dict[str, Any], str, int, str]] = {
         {},
         "BadRecord",
         3 * len(GOOD),
-        "could not convert string to float: 'free' (jobs/uservisits.py line 31); correct it, or set maxBadRecords",
+        "to float: 'free' (jobs/uservisits.py line 31); correct it, or set maxBadRecords",
     ),
     "one bad record more than allowed": (
         "visits.csv",
