@@ -40,20 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         status: int = options.run(options)
     except (UsageError, generate.GenerateError) as error:
-        err.print(f"marla: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        _say(f"marla: {error}", style="red")
         return USAGE
     except CloudError as error:
-        err.print(f"marla: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        _say(f"marla: {error}", style="red")
         return FAILED
     except (ClientError, BotoCoreError, Boto3Error) as error:
         text = f"{error}. An execution that was started goes on by itself: follow it with `marla watch`"
-        err.print(
-            f"marla: AWS did not answer as it should: {text}",
-            style="red",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        _say(f"marla: AWS did not answer as it should: {text}", style="red")
         return FAILED
     except KeyboardInterrupt:
         err.print("marla: interrupted")
@@ -64,8 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
 # ---- which cloud ------------------------------------------------------------------------------------------
 
 
-def _say(text: str) -> None:
-    err.print(text, highlight=False, markup=False, soft_wrap=True)
+def _say(text: str, style: str = "") -> None:
+    err.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def _connect(options: argparse.Namespace, *, start: bool = False) -> Stack:
@@ -88,7 +82,12 @@ def _run(options: argparse.Namespace) -> int:
     name = options.name or execution.new_name(options.job)
     arn = execution.start(stack, execution_input(options, params, uris), name)
     _say(f"Started {arn}")
-    progress = _follow(stack, arn, f"{options.job} ({name})")
+    try:
+        progress = _follow(stack, arn, f"{options.job} ({name})")
+    except KeyboardInterrupt:
+        execution.stop(stack, arn)
+        _say(f"Interrupted: the execution is stopped. {arn}")
+        raise
     return _finish(stack, arn, progress, options)
 
 
@@ -117,6 +116,7 @@ def parse_parameters(given: list[str], job: str) -> dict[str, Any]:
 
 
 def execution_input(options: argparse.Namespace, params: dict[str, Any], uris: list[str]) -> dict[str, Any]:
+    """Return the execution's input: job and input, and the fields whose options are given."""
     document: dict[str, Any] = {"job": options.job, "input": _input_field(options, uris)}
     if params:
         document["params"] = params
@@ -146,16 +146,11 @@ def _input_field(options: argparse.Namespace, uris: list[str]) -> Any:
 
 
 def _follow(stack: Stack, arn: str, title: str) -> Progress:
-    """Show an execution's progress to its end; Ctrl-C stops the execution."""
+    """Show an execution's progress to its end."""
     progress = Progress()
     with view.LiveView(err, title) as live:
-        try:
-            for progress in execution.follow(stack, arn):
-                live.show(progress)
-        except KeyboardInterrupt:
-            execution.stop(stack, arn)
-            _say(f"Interrupted: the execution is stopped. {arn}")
-            raise
+        for progress in execution.follow(stack, arn):
+            live.show(progress)
     return progress
 
 
@@ -173,7 +168,7 @@ def _finish(stack: Stack, arn: str, progress: Progress, options: argparse.Namesp
             _say(
                 f"{output['counters']['rejects']:,} records could not be read; they are set aside in {folder}"
             )
-        if getattr(options, "out", None):
+        if options.out:
             paths = results.fetch(stack, output["result"], options.out)
             document["files"] = [str(path) for path in paths]
             _say(f"Result: {len(paths)} file{'s' if len(paths) > 1 else ''} in {options.out}")
@@ -194,10 +189,7 @@ def _finish(stack: Stack, arn: str, progress: Progress, options: argparse.Namesp
 def _watch(options: argparse.Namespace) -> int:
     stack = _connect(options)
     arn = stack.execution_arn(options.execution)
-    progress = Progress()
-    with view.LiveView(err, options.execution.rpartition(":")[2]) as live:
-        for progress in execution.follow(stack, arn):
-            live.show(progress)
+    progress = _follow(stack, arn, options.execution.rpartition(":")[2])
     return _finish(stack, arn, progress, options)
 
 

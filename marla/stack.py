@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_stepfunctions.client import SFNClient
 
-DEFAULT_STACK = "marla"
-
 ClientMaker = Callable[[str], Any]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -93,7 +92,7 @@ class ObjectStore:
             self._client.delete_object(Bucket=bucket, Key=key)
 
 
-class ObjectWriter(io.RawIOBase):
+class ObjectWriter:
     """Writes one object: a PUT if it is small, else a multipart upload.
 
     Used as a context manager it publishes the object at a clean end and leaves nothing after an exception.
@@ -102,7 +101,6 @@ class ObjectWriter(io.RawIOBase):
     """
 
     def __init__(self, client: S3Client, bucket: str, key: str, tags: str, metadata: dict[str, str]) -> None:
-        super().__init__()
         self._client = client
         self._target: dict[str, Any] = {"Bucket": bucket, "Key": key}
         self._options: dict[str, Any] = {"Metadata": metadata} | ({"Tagging": tags} if tags else {})
@@ -111,15 +109,12 @@ class ObjectWriter(io.RawIOBase):
         self._upload = ""
         self.size = 0
 
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
+    def write(self, data: bytes) -> None:
+        """Take some bytes; they are uploaded when they are enough for a part."""
         self._buffer += data
         self.size += len(data)
         if len(self._buffer) >= UPLOAD_PART_BYTES:
             self._upload_part()
-        return len(data)
 
     def _upload_part(self) -> None:
         number = len(self._parts) + 1
