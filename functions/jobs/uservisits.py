@@ -2,27 +2,17 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from mapreduce import Csv, Job, parameter
+from mapreduce import Job, parameter
+
+from ._pavlo import FORMAT, USERVISITS
 
 
 class UserVisits(Job):
     """Sum adRevenue by the first characters of sourceIP, over the Pavlo `uservisits` table."""
 
-    format = Csv(
-        quote="",
-        columns=(
-            "sourceIP",
-            "destURL",
-            "visitDate",
-            "adRevenue",
-            "userAgent",
-            "countryCode",
-            "languageCode",
-            "searchWord",
-            "duration",
-        ),
-    )
+    format = replace(FORMAT, columns=tuple(USERVISITS))
     columns = ("source_ip", "revenue")
 
     prefix: int = parameter(8, "how many characters of sourceIP make a group", minimum=1)

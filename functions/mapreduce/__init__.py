@@ -3,5 +3,6 @@
 from .errors import BadRecord, MarlaError
 from .formats import Csv, JsonLines, Text
 from .job import Job, parameter, run
+from .sqljob import SqlJob
 
-__all__ = ["BadRecord", "Csv", "Job", "JsonLines", "MarlaError", "Text", "parameter", "run"]
+__all__ = ["BadRecord", "Csv", "Job", "JsonLines", "MarlaError", "SqlJob", "Text", "parameter", "run"]

@@ -40,6 +40,10 @@ class InvalidParameter(MarlaError):
     """A job's parameter or an input option is unknown or of the wrong type."""
 
 
+class InvalidQuery(MarlaError):
+    """A SQL job's statement is wrong, or does not fit the columns of its input."""
+
+
 class InputNotReadable(MarlaError):
     """An input object is gone, shorter than listed, or the mapper's role may not read it."""
 

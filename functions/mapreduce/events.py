@@ -34,6 +34,10 @@ class _Fields:
             raise InvalidTask(f"{name}: got {value!r}; give a text")
         return value
 
+    def job(self) -> str | dict[str, Any]:
+        value = self._event.get("job")
+        return value if isinstance(value, dict) else self.text("job")
+
     def flag(self, name: str) -> bool:
         value = self._event.get(name)
         if not isinstance(value, bool):
@@ -70,9 +74,12 @@ class _Fields:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """Which job, with which parameters; `format` and `output` override the job's own, if given."""
+    """Which job, with which parameters; `format` and `output` override the job's own, if given.
 
-    name: str
+    `job` is a name, or the statements of a SQL job.
+    """
+
+    job: str | dict[str, Any]
     params: dict[str, Any]
     format: Any
     output: Any
@@ -81,7 +88,7 @@ class JobSpec:
     def from_event(cls, event: Any) -> JobSpec:
         """Read the fields `job`, `params`, `format` and `output`."""
         fields = _Fields(event)
-        return cls(fields.text("job"), fields.object("params"), fields.any("format"), fields.any("output"))
+        return cls(fields.job(), fields.object("params"), fields.any("format"), fields.any("output"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -55,14 +55,8 @@ class Job:
 
     def __init__(self, **params: Any) -> None:
         """Set the parameters. Raises InvalidParameter, naming parameter, value and what it takes."""
-        declared = self.parameters()
-        for name, value in params.items():
-            if name not in declared:
-                takes = f"it takes {', '.join(declared)}" if declared else "it takes none"
-                raise InvalidParameter(f"params.{name}: this job has no such parameter; {takes}")
-            _check_parameter(name, value, declared[name])
-        for name, spec in declared.items():
-            setattr(self, name, params.get(name, spec.default))
+        for name, value in arguments_for(self.parameters(), params).items():
+            setattr(self, name, value)
 
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
@@ -94,6 +88,16 @@ class Job:
     def reduce(self, key: Key, values: Iterable[Value]) -> Iterable[Pair]:
         """Yield result rows for a key and all of its values; called once a key, in the order of keys."""
         raise NotImplementedError
+
+
+def arguments_for(declared: Mapping[str, Parameter], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the value of each declared parameter: the one given, or its default. Raises InvalidParameter."""
+    for name, value in params.items():
+        if name not in declared:
+            takes = f"it takes {', '.join(declared)}" if declared else "it takes none"
+            raise InvalidParameter(f"params.{name}: this job has no such parameter; {takes}")
+        _check_parameter(name, value, declared[name])
+    return {name: params.get(name, spec.default) for name, spec in declared.items()}
 
 
 def _check_parameter(name: str, value: Any, spec: Parameter) -> None:

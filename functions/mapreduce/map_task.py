@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from operator import length_hint
 from pathlib import Path
 from typing import Any
 
 from . import catalogue
-from .errors import BadObject, BadRecord, JobFailed, described, raised_in
+from .errors import BadObject, BadRecord, InvalidParameter, JobFailed, described, raised_in
 from .events import JobSpec, MapTask
-from .formats import Format, LineError, Parsed, Reject, format_from
+from .formats import Format, LineError, Parquet, Parsed, Reject, format_from, parts_of
 from .job import Job, Pair
 from .keys import check_key
-from .layout import MAP_STEP, output_key, rejects_key
+from .layout import MAP_STEP, output_key
 from .pieces import PARTS_AHEAD, Block, Piece, read_pieces
+from .rejects import Rejects
 from .results import output_format
-from .shuffle import CHECK_PAIRS, Shuffle
-from .storage import ObjectStore, ObjectWriter
+from .shuffle import CHECK_PAIRS, Several, Shuffle
+from .sqljob import SqlJob
+from .storage import ObjectStore
 
 HEADER_BYTES = 64 << 10  # where an object's header line is looked for
-BLOCKS_BETWEEN_CHECKS = 16  # of the shuffle's memory; records may yield large values
+CHECK_BYTES = 16 << 20  # of input between two looks at the shuffle's memory; few pairs may be large
 MISTAKES = (NameError, ImportError)  # of a job's code, whatever the record
-REJECTED_TEXT_BYTES = 10_000  # of a rejected record that are kept
 
 
 def check(event: dict[str, Any]) -> dict[str, Any]:
@@ -34,12 +35,17 @@ def check(event: dict[str, Any]) -> dict[str, Any]:
     The state machine asks before it lists any input, so that a wrong job costs one invocation.
 
     Args:
-        event: `job`, `params`, `output`, and `formats`, those of the inputs that say one.
+        event: `job`, `params`, `output`, `partitions`, and `formats`, those of the inputs that say one.
     """
     spec = JobSpec.from_event(event)
-    job = catalogue.load(spec.name, spec.params)
+    job = catalogue.load(spec.job, spec.params)
+    if isinstance(job, SqlJob):
+        from .sql.check import check_sql  # noqa: PLC0415 - imports DuckDB, which takes its time
+
+        return check_sql(job, spec.output, event.get("formats") or [], event.get("partitions") or 1)
     for requested in event.get("formats") or []:
-        format_from(requested, job.format)
+        if isinstance(format_from(requested, job.format), Parquet):
+            raise InvalidParameter("format: got parquet, which SQL jobs read; give text, csv or jsonl")
     output_format(job, spec.output)
     return {
         "params": {name: getattr(job, name) for name in job.parameters()},
@@ -54,7 +60,11 @@ def run_map_task(task: MapTask, store: ObjectStore, bucket: str) -> dict[str, in
         Counters: recordsIn, recordsOut (values written, after combine), bytesIn (of records, decompressed),
         bytesOut, rejects, objects.
     """
-    job = catalogue.load(task.job.name, task.job.params)
+    job = catalogue.load(task.job.job, task.job.params)
+    if isinstance(job, SqlJob):
+        from .sql.map_task import run_sql_map_task  # noqa: PLC0415 - imports DuckDB, which takes its time
+
+        return run_sql_map_task(task, job, store, bucket)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="marla-")))
         pool = stack.enter_context(ThreadPoolExecutor(PARTS_AHEAD + 1))
@@ -88,6 +98,7 @@ class Mapper:
         self._rejects = rejects
         self._pairs = 0
         self._check_at = CHECK_PAIRS
+        self._check_at_bytes = CHECK_BYTES
         self._shuffle_error: Exception | None = None
 
     def map_piece(self, piece: Piece, blocks: Iterator[Block], format: Format, store: ObjectStore) -> None:
@@ -95,24 +106,25 @@ class Mapper:
         for number, block in enumerate(blocks):
             if number == 0 and format.needs_header:
                 format = _with_header(format, piece, block, store)
-            parsed = format.parse(block)
             self.bytes += len(block.data)
-            self.records += len(parsed.records) + len(parsed.rejects)
-            for reject in parsed.rejects:
-                self._rejects.add(piece, reject)
-            self._map_records(piece, parsed)
-            if number % BLOCKS_BETWEEN_CHECKS == BLOCKS_BETWEEN_CHECKS - 1:
+            for part in parts_of(block):
+                parsed = format.parse(part)
+                self.records += len(parsed.records) + len(parsed.rejects)
+                for reject in parsed.rejects:
+                    self._rejects.add(piece, reject)
+                self._map_records(piece, parsed)
+            if self.bytes >= self._check_at_bytes:
                 self._check_at = self._relieve(self._pairs)
+                self._check_at_bytes = self.bytes + CHECK_BYTES
 
     def _map_records(self, piece: Piece, parsed: Parsed) -> None:
-        done = 0
-        while done < len(parsed.records):
-            done, error = self._map_until_error(parsed.records, done)
-            if error is not None:
-                offset, line = parsed.locate(done)
-                reason = self._reason(error, f"{piece.url} at byte {offset}")
-                self._rejects.add(piece, Reject(offset, reason, line), error)
-                done += 1
+        remaining = iter(parsed.records)
+        while (error := self._map_until_error(remaining)) is not None:
+            # Told by what is left, so that the loop need not count.
+            index = len(parsed.records) - length_hint(remaining) - 1
+            offset, line = parsed.locate(index)
+            reason = self._reason(error, f"{piece.url} at byte {offset}")
+            self._rejects.add(piece, Reject(offset, reason, line), error)
 
     def _reason(self, error: Exception, where: str) -> str:
         """Return what is wrong with a record. Raises JobFailed if that is the job's code instead."""
@@ -123,34 +135,39 @@ class Mapper:
             return f"map yielded something that is no pair ({error}): yield key, value"
         return str(error) if isinstance(error, BadRecord) else described(error)
 
-    def _map_until_error(self, records: list[Any], start: int) -> tuple[int, Exception | None]:
-        """Map records from `start`; return how far it went, and the error of the record there.
+    def _map_until_error(self, records: Iterator[Any]) -> Exception | None:
+        """Map records; return the error of the last one taken, or None if there are no more.
 
-        This is the loop in which a Python job spends its time. The pairs of a record that may be set aside
-        are kept back until its map is through, so that a rejected record leaves no pairs behind.
+        This is the loop in which a Python job spends its time, so it adds to the shuffle's groups by itself
+        (see `Shuffle.add`). The pairs of a record that may be set aside are kept back until its map is
+        through, so that a rejected record leaves no pairs behind.
         """
         apply = self._job.map
         groups = self.shuffle.groups
         pairs, check_at = self._pairs, self._check_at
         tolerant = self._rejects.limit > 0
-        index = start
         try:
-            for index in range(start, len(records)):
-                yielded = apply(records[index])
+            for record in records:
+                yielded = apply(record)
                 for key, value in _checked(yielded) if tolerant else yielded:
                     if type(key) is not str:
                         check_key(key)
-                    groups[key].append(value)
+                    if key not in groups:
+                        groups[key] = value
+                    elif type(held := groups[key]) is Several:
+                        held.append(value)
+                    else:
+                        groups[key] = Several((held, value))
                     pairs += 1
                     if pairs >= check_at:
                         check_at = self._relieve(pairs)
         except Exception as error:
             if error is self._shuffle_error or isinstance(error, MemoryError):
                 raise
-            return index, error  # whatever the job's map raises is about this record
+            return error  # whatever the job's map raises is about this record
         finally:
             self._pairs, self._check_at = pairs, check_at
-        return len(records), None
+        return None
 
     def _relieve(self, pairs: int) -> int:
         try:
@@ -158,41 +175,6 @@ class Mapper:
         except Exception as error:
             self._shuffle_error = error
             raise
-
-
-class Rejects:
-    """What could not be read: an error beyond the limit, else lines of a readable object."""
-
-    def __init__(self, task: MapTask, store: ObjectStore, bucket: str, stack: ExitStack) -> None:
-        self.count = 0
-        self.limit = task.max_bad_records
-        self._key = rejects_key(task.prefix, task.task)
-        self._store = store
-        self._bucket = bucket
-        self._stack = stack
-        self._object: ObjectWriter | None = None
-
-    def add(self, piece: Piece, reject: Reject, cause: Exception | None = None) -> None:
-        """Set a record aside. Raises BadRecord, naming object and byte offset, if that is one too many."""
-        self.count += 1
-        if self.count > self.limit:
-            kind = " of the decompressed data" if piece.compression else ""
-            remedy = "correct it, or set maxBadRecords to set such records aside"
-            if self.limit:
-                remedy = f"it is one more than maxBadRecords ({self.limit}) allows"
-            raise BadRecord(
-                f"{piece.url} at byte {reject.offset}{kind}: {reject.reason}; {remedy}"
-            ) from cause
-        line = {
-            "object": piece.url,
-            "offset": reject.offset,
-            "reason": reject.reason,
-            "record": reject.data[:REJECTED_TEXT_BYTES].decode(errors="backslashreplace"),
-        }
-        if self._object is None:
-            writer = self._store.write(self._bucket, self._key, intermediate=False)
-            self._object = self._stack.enter_context(writer)
-        self._object.write((json.dumps(line, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
 
 
 def _checked(pairs: Iterable[Pair]) -> list[Pair]:

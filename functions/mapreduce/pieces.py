@@ -13,7 +13,7 @@ import gzip
 import io
 import itertools
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -72,7 +72,7 @@ class _Part(NamedTuple):
 
 def read_pieces(
     store: ObjectStore, pieces: list[Piece], max_record_bytes: int, pool: ThreadPoolExecutor
-) -> Iterator[tuple[Piece, Iterator[Block]]]:
+) -> Generator[tuple[Piece, Iterator[Block]]]:
     """Yield each piece with the blocks of its records, reading ahead within and across pieces.
 
     A piece's blocks must be consumed before the next piece is asked for. Raises RecordTooLong, BadObject or
@@ -81,17 +81,10 @@ def read_pieces(
 
     def fetch(request: tuple[int, int, int]) -> _Part:
         index, start, stop = request
-        piece = pieces[index]
-        part = _Part(index, start, store.read(piece.bucket, piece.key, start, stop, piece.etag))
-        if part.range.size < piece.end:
-            raise InputNotReadable(
-                f"{piece.url}: shorter than when the job listed it ({part.range.size} bytes); "
-                "start the job again"
-            )
-        return part
+        return _Part(index, start, read_part(store, pieces[index], start, stop))
 
     requests = (
-        (index, start, stop) for index, piece in enumerate(pieces) for start, stop in _ranges_of(piece)
+        (index, start, stop) for index, piece in enumerate(pieces) for start, stop in ranges_of(piece)
     )
     parts = read_ahead(fetch, requests, PARTS_AHEAD, pool)
     for index, parts_of_piece in itertools.groupby(parts, key=lambda part: part.piece):
@@ -105,7 +98,23 @@ def read_pieces(
             yield piece, blocks_of(chunks, origin, piece.start, piece.end, max_record_bytes, piece.url)
 
 
-def _ranges_of(piece: Piece) -> list[tuple[int, int]]:
+def read_part(store: ObjectStore, piece: Piece, start: int, stop: int) -> Range:
+    """Return bytes `[start, stop)` of a piece's object. Raises InputNotReadable or InputChanged."""
+    part = store.read(piece.bucket, piece.key, start, stop, piece.etag)
+    if part.size < piece.end:
+        raise shorter(piece, part.size)
+    return part
+
+
+def shorter(piece: Piece, size: int) -> InputNotReadable:
+    """Return the error of an object that has become shorter."""
+    return InputNotReadable(
+        f"{piece.url}: shorter than when the job listed it ({size} bytes); start the job again"
+    )
+
+
+def ranges_of(piece: Piece) -> list[tuple[int, int]]:
+    """Return the ranges in which a piece is fetched, from the byte before it to somewhat behind it."""
     if piece.end <= piece.start:
         return []
     first = max(piece.start - 1, 0)
@@ -200,7 +209,7 @@ def blocks_of(  # noqa: PLR0913 - one coordinate system needs its coordinates
         if last >= 0:
             return
         if len(held) > max_record_bytes:
-            raise _too_long(url, position, max_record_bytes)
+            raise too_long(url, position, max_record_bytes)
     if held and begun:
         yield from _cut_into_blocks(held, position, max_record_bytes, url)
 
@@ -222,11 +231,12 @@ def _cut_into_blocks(data: bytes, offset: int, max_record_bytes: int, url: str) 
 def _check_lengths(block: bytes, offset: int, max_record_bytes: int, url: str) -> None:
     for line in block.split(b"\n"):
         if len(line) > max_record_bytes:
-            raise _too_long(url, offset, max_record_bytes)
+            raise too_long(url, offset, max_record_bytes)
         offset += len(line) + 1
 
 
-def _too_long(url: str, offset: int, max_record_bytes: int) -> RecordTooLong:
+def too_long(url: str, offset: int, max_record_bytes: int) -> RecordTooLong:
+    """Return the error of a record that begins at `offset`."""
     return RecordTooLong(
         f"{url} at byte {offset}: a record of more than {max_record_bytes} bytes. Raise maxRecordBytes "
         "(and the mapper's memory), or check that the object's lines end in newlines"

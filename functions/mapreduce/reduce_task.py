@@ -22,9 +22,11 @@ from .job import NO_PAIR, Job
 from .layout import MAP_STEP, output_key
 from .merge import merge
 from .results import ResultWriter, output_format
-from .segments import TAIL_BYTES, SegmentedObject, SegmentWriter
+from .segmented import TAIL_BYTES
+from .segments import SegmentedObject, SegmentWriter
 from .shuffle import add_combined
-from .storage import ObjectStore
+from .sqljob import SqlJob
+from .storage import ObjectStore, Range
 
 THREADS = 16
 # What all open segments together hold of compressed data: a chunk in use and one under way for each.
@@ -40,13 +42,17 @@ def run_reduce_task(task: ReduceTask, store: ObjectStore, bucket: str) -> dict[s
         Counters: recordsIn (values read), recordsOut (values written, or rows of the result in the final
         step), bytesIn and bytesOut (of objects, compressed), objects.
     """
-    job = catalogue.load(task.job.name, task.job.params)
+    job = catalogue.load(task.job.job, task.job.params)
+    if isinstance(job, SqlJob):
+        from .sql.reduce_task import run_sql_reduce_task  # noqa: PLC0415 - imports DuckDB, which takes its time
+
+        return run_sql_reduce_task(task, job, store, bucket)
     key = output_key(task.prefix, task.step, task.partition, task.task)
     # A map output has a segment for each partition; a reduce output is one partition's.
     segment = task.partition if task.step - 1 == MAP_STEP else 0
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(THREADS))
-        objects = list(pool.map(lambda key: _open(store, bucket, key), _input_keys(task)))
+        objects = list(pool.map(lambda key: _open(store, bucket, key), input_keys(task)))
         chunk = max(SMALLEST_CHUNK_BYTES, min(LARGEST_CHUNK_BYTES, READ_BYTES // (2 * task.count)))
         groups = merge([some.groups(segment, chunk, pool) for some in objects])
         if task.final:
@@ -64,7 +70,7 @@ def run_reduce_task(task: ReduceTask, store: ObjectStore, bucket: str) -> dict[s
             records_out = _merge_only(job, groups, SegmentWriter(output))
     segments = [some.segments[segment] for some in objects]
     return {
-        "recordsIn": sum(segment.values for segment in segments),
+        "recordsIn": sum(segment.records for segment in segments),
         "recordsOut": result.rows if task.final else records_out,
         "bytesIn": sum(segment.length for segment in segments),
         "bytesOut": result.size if task.final else output.size,
@@ -72,7 +78,8 @@ def run_reduce_task(task: ReduceTask, store: ObjectStore, bucket: str) -> dict[s
     }
 
 
-def _input_keys(task: ReduceTask) -> list[str]:
+def input_keys(task: ReduceTask) -> list[str]:
+    """Return the keys of the objects that a task reads, in their order."""
     return [
         output_key(task.prefix, task.step - 1, task.partition, number)
         for number in range(task.first, task.first + task.count)
@@ -80,16 +87,21 @@ def _input_keys(task: ReduceTask) -> list[str]:
 
 
 def _open(store: ObjectStore, bucket: str, key: str) -> SegmentedObject:
+    tail, size = read_tail(store, bucket, key)
+    return SegmentedObject(
+        lambda start, stop: store.read(bucket, key, start, stop).data, tail, size, f"s3://{bucket}/{key}"
+    )
+
+
+def read_tail(store: ObjectStore, bucket: str, key: str) -> Range:
+    """Return the end of an object that the step before wrote. Raises InputNotReadable if it is gone."""
     try:
-        tail, size = store.read_tail(bucket, key, TAIL_BYTES)
+        return store.read_tail(bucket, key, TAIL_BYTES)
     except InputNotReadable as error:
         raise InputNotReadable(
             f"{error}. This is an intermediate object of the job itself: it may have expired (the stack's "
             "parameter IntermediateDays), or the reducer's role does not allow what template.yaml says"
         ) from error
-    return SegmentedObject(
-        lambda start, stop: store.read(bucket, key, start, stop).data, tail, size, f"s3://{bucket}/{key}"
-    )
 
 
 def _merge_only(job: Job, groups: Iterator[tuple[Any, Iterator[Any]]], writer: SegmentWriter) -> int:

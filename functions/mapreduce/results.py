@@ -14,23 +14,34 @@ from .errors import BadResult, InvalidParameter
 from .events import PublishTask
 from .job import Job
 from .layout import output_key, result_key
+from .sqljob import SqlJob
 from .storage import ObjectStore, ObjectWriter
 
-CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+CONTENT_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
 FORMAT = "marla-format"  # the metadata that says what a staged result holds
+COLUMNS = "marla-columns"  # the names of its columns, where the job did not know them beforehand
 EMPTY = "empty"
+METADATA_BYTES = 1500  # S3 takes 2 KB of an object's metadata
 BUFFER_CHARACTERS = 1 << 20
 
 Scalar = str | int | float | bool | None
 SCALARS = (str, int, float, NoneType)  # a bool is an int
 
 
-def output_format(job: Job, requested: object) -> str | None:
-    """Return the result format that the execution asks for, or the job's, or None to go by the first row."""
+def output_format(job: Job | SqlJob, requested: object) -> str | None:
+    """Return the result format that the execution asks for, or the job's, or None to go by the rows."""
+    formats = list(CONTENT_TYPES) if isinstance(job, SqlJob) else ["csv", "jsonl"]
     if requested is None:
         return job.output
-    if requested not in list(CONTENT_TYPES):
-        raise InvalidParameter(f"output: got {requested!r}; give one of {', '.join(CONTENT_TYPES)}")
+    if requested not in formats:
+        raise InvalidParameter(
+            f"output: got {requested!r}; give one of {', '.join(formats)}"
+            + (", which is what a Python job writes" if requested == "parquet" else "")
+        )
     return str(requested)
 
 
@@ -135,13 +146,21 @@ class ResultWriter:
         return self._object.size if self._object else 0
 
 
+def result_metadata(format: str, columns: list[str]) -> dict[str, str]:
+    """Return the metadata of a staged result; its columns, if S3 takes their names."""
+    names = json.dumps(columns)
+    return {FORMAT: format} | ({COLUMNS: names} if len(names) <= METADATA_BYTES else {})
+
+
 def publish(task: PublishTask, store: ObjectStore, bucket: str, pool: ThreadPoolExecutor) -> dict[str, Any]:
     """Copy the staged results of all partitions to `result/`, all of them or none.
 
-    Returns the format and how many parts there are. Raises BadResult if partitions differ in format.
+    Returns the format, how many parts there are, and the names of the columns if the parts say them. Raises
+    BadResult if partitions differ in format.
     """
     staged = [output_key(task.prefix, task.step, partition, 0) for partition in range(task.partitions)]
-    formats = set(pool.map(lambda key: store.metadata(bucket, key)[FORMAT], staged))
+    metadata = list(pool.map(lambda key: store.metadata(bucket, key), staged))
+    formats = {each[FORMAT] for each in metadata}
     if len(formats - {EMPTY}) > 1:
         raise BadResult(
             "some partitions' rows are flat and others' are not: set output, in the job or its input"
@@ -159,4 +178,5 @@ def publish(task: PublishTask, store: ObjectStore, bucket: str, pool: ThreadPool
         # A reader must not take some of the parts for the result.
         list(pool.map(lambda key: store.delete(bucket, key), results))
         raise failure
-    return {"format": extension, "parts": task.partitions}
+    published: dict[str, Any] = {"format": extension, "parts": task.partitions}
+    return published | ({"columns": json.loads(metadata[0][COLUMNS])} if COLUMNS in metadata[0] else {})

@@ -1,12 +1,13 @@
-"""Segments: sorted groups of (key, values), and the objects that hold one segment for each partition.
-
-An object is its segments back to back, then an index, then a trailer:
-
-    segment 0 | segment 1 | … | index (JSON) | length of the index (8 bytes) | MAGIC (8 bytes)
+"""Segments of Python jobs: sorted groups of (key, values), back to back in an object (see segmented.py).
 
 A segment is a row of frames, each its length (4 bytes) and that much zstd with a checksum. A frame
-decompresses to lines; a line is a JSON array of groups `[key, [value, …]]` in the order of keys. A key with
-many values has several groups. The index has `[offset, length, values]` for each segment.
+decompresses to some groups, in the order of keys, as a column of keys and one of values:
+
+    head (JSON, a line of its own) | keys | values
+
+The head is `[kind of keys, bytes of keys, kind of values, [values of group 0, …]]`; instead of a list of ones
+it says null. A key with many values has groups in several frames. The records that the index counts are
+values.
 
 Frames are small and decompressed one at a time, so that a reducer can hold hundreds of segments open.
 """
@@ -16,31 +17,30 @@ from __future__ import annotations
 import itertools
 import json
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol
+from itertools import islice, repeat
+from typing import Any, Protocol
 
+from . import columns
 from .errors import BadValue, CorruptSegment
 from .keys import decode_key
+from .segmented import Segment, pack_index, read_index
+from .storage import Range
 from .zstd import CompressionParameter, ZstdCompressor, ZstdError, decompress
 
-Group = tuple[Any, list[Any]]  # a key and some of its values
+Group = tuple[Any, Sequence[Any]]  # a key and some of its values
 
-MAGIC = b"MARLA\x00\x01\n"
-TRAILER = struct.Struct(">Q8s")
 FRAME_HEADER = struct.Struct(">I")
-FRAME_BYTES = 16 << 10  # of uncompressed lines, at least
-GROUPS_A_LINE = 64
-VALUES_A_GROUP = 256
-TAIL_BYTES = 32 << 10  # read first: holds the index of a thousand partitions, or the whole of a small object
+FRAME_BYTES = 16 << 10  # what a frame should hold, uncompressed
+FRAME_VALUES = 1024  # what a frame may hold
+FIRST_FRAME_VALUES = 64  # while it is not known how large values are
 
 # Level 1: the data is rewritten within seconds, and S3 is not slower than the compressor.
 _COMPRESSION: dict[int, int] = {
     CompressionParameter.compression_level: 1,
     CompressionParameter.checksum_flag: 1,
 }
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Sink(Protocol):
@@ -51,80 +51,89 @@ class Sink(Protocol):
         ...
 
 
-class Segment(NamedTuple):
-    """Where a segment lies in its object, and how many values it holds."""
-
-    offset: int
-    length: int
-    values: int
-
-
 class SegmentWriter:
-    """Writes an object: for each segment in turn its groups in the order of keys, then `end_segment`."""
+    """Writes an object: for each segment in turn its groups in the order of keys, then `end_segment`.
+
+    The bytes follow from the groups alone, not from whether they come one by one or many at once.
+    """
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._compressor = ZstdCompressor(options=_COMPRESSION)
         self._segments: list[Segment] = []
-        self._line: list[Group] = []
-        self._frame: list[bytes] = []
-        self._frame_bytes = 0
         self._offset = 0
         self._start = 0
-        self._values = 0
+        self._segment_values = 0
+        # The groups of the next frame, and how many values it takes.
+        self._keys: list[Any] = []
+        self._counts: list[int] = []
+        self._values: list[Any] = []
+        self._room = FIRST_FRAME_VALUES
 
-    def add(self, key: Any, values: list[Any]) -> None:
-        """Add a group to the current segment. Raises BadValue for what JSON cannot say."""
-        self._values += len(values)
-        for start in range(0, len(values), VALUES_A_GROUP):
-            self._line.append((key, values[start : start + VALUES_A_GROUP]))
-            if len(self._line) >= GROUPS_A_LINE:
-                self._end_line()
+    def add(self, key: Any, values: Iterable[Any]) -> None:
+        """Add a group, all of it, to the current segment. Raises BadValue for what JSON cannot say."""
+        remaining = iter(values)
+        while some := list(islice(remaining, self._room - len(self._values))):
+            self._keys.append(key)
+            self._counts.append(len(some))
+            self._values += some
+            self._end_full_frame()
+
+    def add_singles(self, keys: list[Any], values: list[Any]) -> None:
+        """Add groups of one value each. Raises BadValue for what JSON cannot say."""
+        start = 0
+        while start < len(keys):
+            stop = start + self._room - len(self._values)
+            self._keys += keys[start:stop]
+            self._values += values[start:stop]
+            self._counts += repeat(1, len(self._keys) - len(self._counts))
+            self._end_full_frame()
+            start = stop
 
     def end_segment(self) -> None:
         """Close the current segment; the next group begins another."""
-        self._end_line()
         self._end_frame()
-        self._segments.append(Segment(self._start, self._offset - self._start, self._values))
+        self._segments.append(Segment(self._start, self._offset - self._start, self._segment_values))
         self._start = self._offset
-        self._values = 0
+        self._segment_values = 0
 
     def finish(self) -> int:
         """Write index and trailer; return how many values the object holds."""
-        index = _encode([list(segment) for segment in self._segments]).encode()
-        self._sink.write(index + TRAILER.pack(len(index), MAGIC))
-        return sum(segment.values for segment in self._segments)
+        self._sink.write(pack_index(self._segments, {}))
+        return sum(segment.records for segment in self._segments)
 
-    def _end_line(self) -> None:
-        if not self._line:
-            return
-        try:
-            line = _encode(self._line)
-        except (TypeError, ValueError, RecursionError):
-            _name_the_bad_value(self._line)
-            raise
-        self._line = []
-        # A lone surrogate, which JSON can say and UTF-8 cannot, has to survive.
-        self._frame.append(line.encode(errors="surrogatepass"))
-        self._frame_bytes += len(line)
-        if self._frame_bytes >= FRAME_BYTES:
+    def _end_full_frame(self) -> None:
+        if len(self._values) >= self._room:
             self._end_frame()
 
     def _end_frame(self) -> None:
-        if not self._frame:
+        if not self._keys:
             return
-        data = self._compressor.compress(b"\n".join(self._frame), ZstdCompressor.FLUSH_FRAME)
+        frame = self._encode_frame()
+        data = self._compressor.compress(frame, ZstdCompressor.FLUSH_FRAME)
         self._sink.write(FRAME_HEADER.pack(len(data)) + data)
         self._offset += FRAME_HEADER.size + len(data)
-        self._frame = []
-        self._frame_bytes = 0
+        self._segment_values += len(self._values)
+        # The next frame's values are most likely as large as this one's.
+        self._room = max(1, min(FRAME_VALUES, len(self._values) * FRAME_BYTES // len(frame)))
+        self._keys, self._counts, self._values = [], [], []
 
+    def _encode_frame(self) -> bytes:
+        kind_of_keys, keys = columns.encode(self._keys)
+        try:
+            kind_of_values, values = columns.encode(self._values)
+        except (TypeError, ValueError, RecursionError):
+            self._name_the_bad_value()
+            raise
+        counts = None if len(self._keys) == len(self._values) else self._counts
+        head = columns.to_json([kind_of_keys, len(keys), kind_of_values, counts])
+        return b"".join((head.encode(), b"\n", keys, values))
 
-def _name_the_bad_value(groups: list[Group]) -> None:
-    for key, values in groups:
-        for value in values:
+    def _name_the_bad_value(self) -> None:
+        keys = itertools.chain.from_iterable(map(repeat, self._keys, self._counts))
+        for key, value in zip(keys, self._values, strict=True):
             try:
-                _encode(value)
+                columns.to_json(value)
             except (TypeError, ValueError, RecursionError) as error:
                 raise BadValue(
                     f"a value of key {key!r} is nothing that JSON can say ({error}); "
@@ -147,27 +156,10 @@ class SegmentedObject:
         self._tail = tail
         self._tail_start = size - len(tail)
         self._url = url
-        self.segments = self._read_index(size)
+        self.segments = read_index(read, Range(tail, size), url).segments
         if self._tail_start > 0:
             # It was for the index only. Hundreds of objects may be open: hold none of it.
             self._tail, self._tail_start = b"", size
-
-    def _read_index(self, size: int) -> list[Segment]:
-        if size < TRAILER.size or self._tail[-8:] != MAGIC:
-            raise CorruptSegment(f"{self._url}: not an object of segments")
-        length, _ = TRAILER.unpack(self._tail[-TRAILER.size :])
-        stop = size - TRAILER.size
-        start = stop - length
-        segments: list[Segment] = []
-        try:
-            segments = [Segment(*entry) for entry in json.loads(self.read(max(start, 0), stop))]
-            edges = list(itertools.accumulate((segment.length for segment in segments), initial=0))
-        except (TypeError, ValueError):
-            edges = []
-        # Frames have checksums and the index has none, but segments lie back to back.
-        if edges != [*(segment.offset for segment in segments), start]:
-            raise CorruptSegment(f"{self._url}: its index is damaged")
-        return segments
 
     def read(self, start: int, stop: int) -> bytes:
         """Return bytes `[start, stop)`, from the tail if they are in it."""
@@ -185,27 +177,38 @@ class SegmentedObject:
         stop = segment.offset + segment.length
         starts = range(segment.offset, stop, chunk_bytes)
         chunks = _Chunks(lambda start: self.read(start, min(start + chunk_bytes, stop)), starts, pool)
-        return self._groups(chunks, segment, number)
+        return itertools.chain.from_iterable(self._frames(chunks, segment, number))
 
-    def _groups(self, chunks: _Chunks, segment: Segment, number: int) -> Iterator[Group]:
+    def _frames(self, chunks: _Chunks, segment: Segment, number: int) -> Iterator[Iterable[Group]]:
         values_read = 0
         while frame_header := chunks.take(FRAME_HEADER.size):
             if len(frame_header) < FRAME_HEADER.size:
                 raise CorruptSegment(f"{self._url}: segment {number} ends within a frame")
-            for line in self._lines(chunks.take(FRAME_HEADER.unpack(frame_header)[0]), number):
-                for key, values in json.loads(line.decode(errors="surrogatepass")):
-                    values_read += len(values)
-                    yield decode_key(key), values
-        if values_read != segment.values:
+            frame = chunks.take(FRAME_HEADER.unpack(frame_header)[0])
+            try:
+                count, groups = _decode_frame(decompress(frame))
+            except (ZstdError, ValueError, TypeError) as error:
+                raise CorruptSegment(f"{self._url}: segment {number}: {error}") from error
+            values_read += count
+            yield groups
+        if values_read != segment.records:
             raise CorruptSegment(
-                f"{self._url}: segment {number} holds {values_read} values, its index says {segment.values}"
+                f"{self._url}: segment {number} holds {values_read} values, its index says {segment.records}"
             )
 
-    def _lines(self, frame: bytes, number: int) -> list[bytes]:
-        try:
-            return decompress(frame).split(b"\n")
-        except ZstdError as error:
-            raise CorruptSegment(f"{self._url}: segment {number}: {error}") from error
+
+def _decode_frame(frame: bytes) -> tuple[int, Iterator[Group]]:
+    """Return how many values a frame holds, and its groups."""
+    head, _, body = frame.partition(b"\n")
+    kind_of_keys, bytes_of_keys, kind_of_values, counts = json.loads(head)
+    keys = columns.decode(kind_of_keys, body[:bytes_of_keys])
+    if kind_of_keys == "json":
+        keys = list(map(decode_key, keys))
+    values = columns.decode(kind_of_values, body[bytes_of_keys:])
+    remaining = iter(values)
+    # For groups of one value, which are many, zip makes their tuples without running any Python.
+    by_group = zip(remaining) if counts is None else (tuple(islice(remaining, count)) for count in counts)
+    return len(values), zip(keys, by_group, strict=True)
 
 
 class _Chunks:

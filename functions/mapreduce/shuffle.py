@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +12,27 @@ from .errors import DiskFull, JobFailed, MarlaError, described
 from .job import Job
 from .keys import partition_of, sort_keys
 from .merge import merge
-from .segments import TAIL_BYTES, SegmentedObject, SegmentWriter, Sink
+from .segmented import TAIL_BYTES
+from .segments import SegmentedObject, SegmentWriter, Sink
 
 MEMORY_BYTES = 192 << 20  # what the groups in memory may take, as `_size` estimates it
 CHECK_PAIRS = 1 << 17  # pairs between two looks at the memory
 SPILL_CHUNK_BYTES = 256 << 10
-SAMPLE = 512
+SAMPLE = 512  # groups that are looked at, and values of each of them
+ENTRY_BYTES = 100  # that a dictionary's entry takes
+KEYS_AT_ONCE = 1024  # that are looked up, combined and written while they are in the processor's cache
 
 
-def combine(job: Job, key: Any, values: list[Any]) -> list[Any]:
-    """Return a key's values combined to one, where the job combines. Raises JobFailed if the job does."""
-    if len(values) < 2 or not job.combines:
-        return values
+class Several(list[Any]):
+    """The values of a key that has more than one; a type of its own, for a single value may be a list."""
+
+    __slots__ = ()
+
+
+def combine(job: Job, key: Any, values: list[Any]) -> Any:
+    """Return a key's values combined to one. Raises JobFailed if the job does."""
     try:
-        return [job.combine(key, values)]
+        return job.combine(key, values)
     except MarlaError:
         raise
     except Exception as error:
@@ -41,18 +46,34 @@ class Shuffle:
 
     Whether and when it spills follows from the pairs alone, so that a task that runs twice writes the same
     bytes twice.
+
+    Attributes:
+        groups: by key, its value, or Several. Many keys have but one value, and a list for each of them
+            would take as much memory again. The mapper adds to it by itself.
     """
 
     def __init__(self, job: Job, partitions: int, folder: Path, memory_bytes: int = MEMORY_BYTES) -> None:
-        self.groups: defaultdict[Any, list[Any]] = defaultdict(list)
+        self.groups: dict[Any, Any] = {}
         self._job = job
         self._partitions = partitions
         self._folder = folder
         self._memory_bytes = memory_bytes
         self._spills: list[Path] = []
+        # How many values are in memory follows from how many there were, at how many pairs.
+        self._known_values = 0
+        self._known_at = 0
+
+    def add(self, key: Any, value: Any) -> None:
+        """Add a pair. The mapper's loop does the same without a call."""
+        if key not in self.groups:
+            self.groups[key] = value
+        elif type(held := self.groups[key]) is Several:
+            held.append(value)
+        else:
+            self.groups[key] = Several((held, value))
 
     def relieve(self, pairs: int) -> int:
-        """Combine what is in memory, and spill it if it is still too much.
+        """If there is too much in memory, combine it, and spill it if it is still too much.
 
         Args:
             pairs: how many were added so far.
@@ -60,14 +81,18 @@ class Shuffle:
         Returns:
             The number of pairs at which to call again.
         """
+        if self._size(pairs) <= self._memory_bytes:
+            return pairs + CHECK_PAIRS
+        visited = 0
         if self._job.combines:
-            for key, values in self.groups.items():
-                if len(values) > 1:
-                    values[:] = combine(self._job, key, values)
-        if self._size() > self._memory_bytes:
+            visited = len(self.groups)
+            self._combine_all()
+            self._known_values, self._known_at = visited, pairs
+        if self._size(pairs) > self._memory_bytes:
             self._spill()
+            self._known_values, self._known_at = 0, pairs
         # Combining visits every group: not again before there are as many new pairs.
-        return pairs + max(CHECK_PAIRS, len(self.groups) if self._job.combines else 0)
+        return pairs + max(CHECK_PAIRS, visited)
 
     def write(self, sink: Sink, pool: ThreadPoolExecutor) -> int:
         """Write all pairs, combined; return how many values were written."""
@@ -87,10 +112,22 @@ class Shuffle:
     def _write_memory(self, sink: Sink) -> int:
         writer = SegmentWriter(sink)
         for keys in self._keys_by_partition():
-            for key in keys:
-                writer.add(key, combine(self._job, key, self.groups[key]))
+            for start in range(0, len(keys), KEYS_AT_ONCE):
+                self._write_groups(keys[start : start + KEYS_AT_ONCE], writer)
             writer.end_segment()
         return writer.finish()
+
+    def _write_groups(self, keys: list[Any], writer: SegmentWriter) -> None:
+        groups = list(map(self.groups.__getitem__, keys))
+        if self._job.combines:
+            for index, held in enumerate(groups):
+                if type(held) is Several:
+                    groups[index] = combine(self._job, keys[index], list(held))
+        if Several not in set(map(type, groups)):
+            writer.add_singles(keys, groups)
+            return
+        for key, held in zip(keys, groups, strict=True):
+            writer.add(key, held if type(held) is Several else (held,))
 
     def _keys_by_partition(self) -> list[list[Any]]:
         if self._partitions == 1:
@@ -99,6 +136,12 @@ class Shuffle:
         for key in self.groups:
             keys[partition_of(key, self._partitions)].append(key)
         return [sort_keys(some) for some in keys]
+
+    def _combine_all(self) -> None:
+        groups = self.groups
+        for key, held in groups.items():
+            if type(held) is Several:
+                groups[key] = combine(self._job, key, list(held))
 
     def _spill(self) -> None:
         path = self._folder / f"spill-{len(self._spills)}"
@@ -115,28 +158,31 @@ class Shuffle:
         self._spills.append(path)
         self.groups.clear()
 
-    def _size(self) -> int:
+    def _size(self, pairs: int) -> int:
         """Estimate the bytes in memory from evenly spread groups; the same for the same pairs."""
         count = len(self.groups)
         if not count:
             return 0
-        sample = list(islice(self.groups.items(), 0, None, max(1, count // SAMPLE)))
-        # A dictionary's entry takes about 100 bytes and an empty list 56.
-        return (
-            sum(156 + _size_of(key) + _size_of_all(values) for key, values in sample) * count // len(sample)
-        )
+        # A slice of all keys, which takes less time than to step through the groups.
+        keys = list(self.groups)[:: max(1, count // SAMPLE)]
+        groups = [held if type(held) is Several else (held,) for held in map(self.groups.get, keys)]
+        of_keys = sum(ENTRY_BYTES + _size_of(key) for key in keys)
+        of_values = sum(map(_size_of_all, groups))
+        # A few keys may have most of the values, and the sample none of them.
+        values = self._known_values + pairs - self._known_at
+        return of_keys * count // len(keys) + of_values * values // sum(map(len, groups))
 
 
 def add_combined(writer: SegmentWriter, job: Job, key: Any, values: Iterator[Any]) -> None:
-    """Add a merged group to a segment: combined where the job combines, else value by value."""
-    if job.combines:
-        writer.add(key, combine(job, key, list(values)))
-    else:
-        while some := list(islice(values, 1024)):
-            writer.add(key, some)
+    """Add a merged group to a segment, combined where the job combines."""
+    if not job.combines:
+        writer.add(key, values)
+        return
+    found = list(values)
+    writer.add(key, found if len(found) == 1 else (combine(job, key, found),))
 
 
-def _size_of_all(values: list[Any]) -> int:
+def _size_of_all(values: Sequence[Any]) -> int:
     some = values[:SAMPLE]
     return sum(map(_slot_size, some)) * len(values) // len(some)
 

@@ -50,9 +50,9 @@ class ObjectStore:
         """
         return self._get(bucket, key, f"bytes={start}-{stop - 1}", etag)
 
-    def read_tail(self, bucket: str, key: str, count: int) -> Range:
+    def read_tail(self, bucket: str, key: str, count: int, etag: str = "") -> Range:
         """Return the last `count` bytes of an object, or all of it where it is shorter."""
-        return self._get(bucket, key, f"bytes=-{count}")
+        return self._get(bucket, key, f"bytes=-{count}", etag)
 
     def _get(self, bucket: str, key: str, byte_range: str, etag: str = "") -> Range:
         condition: Any = {"IfMatch": f'"{etag}"'} if etag else {}

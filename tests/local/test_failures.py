@@ -38,7 +38,7 @@ def fail(run: Run) -> Run:
         ({"partitions": 0}, "partitions: got 0", "give a whole number from 1 to 1000"),
         ({"splitBytes": "64MB"}, "splitBytes: got 64MB", "give a whole number"),
         ({"splitByte": 64}, "splitByte: unknown field", "the fields are"),
-        ({"output": "parquet"}, "output: got parquet", "give csv or jsonl"),
+        ({"output": "xlsx"}, "output: got xlsx", "give csv, jsonl or parquet"),
         ({"input": "bucket/prefix"}, "input: got bucket/prefix", "s3://bucket/prefix/"),
     ],
 )
@@ -64,7 +64,10 @@ def test_all_wrong_options_are_told_at_once(fail: Run) -> None:
 def test_an_unknown_job_fails_with_the_jobs_that_there_are(fail: Run) -> None:
     job = fail(job="wordcuont", input=f"s3://{READABLE}/")
     assert job.failure.name == "UnknownJob"
-    assert "'wordcuont'; the jobs are uservisits, wordcount" in job.failure.cause
+    assert (
+        "'wordcuont'; the jobs are aggregate, scan, uservisits, uservisits-sql, wordcount"
+        in job.failure.cause
+    )
     assert job.keys("") == []
 
 
@@ -156,7 +159,7 @@ CASES: dict[str, tuple[str, bytes, dict[str, Any], str, int, str]] = {
         {},
         "BadRecord",
         3 * len(GOOD),
-        "to float: 'free' (jobs/uservisits.py line 31); correct it, or set maxBadRecords",
+        "to float: 'free' (jobs/uservisits.py line 21); correct it, or set maxBadRecords",
     ),
     "one bad record more than allowed": (
         "visits.csv",

@@ -76,7 +76,7 @@ def test_without_a_job_and_an_input_both_are_missed(cloud: Cloud, given: dict[st
     shown = "null" if given else "nothing"
     assert problems(cloud, given) == [
         f"job: got {shown}",
-        "give the name of a job, such as wordcount",
+        "give the name of a job, such as wordcount, or a query in sql",
         "input: got nothing",
         "give a URI such as s3://bucket/prefix/",
     ]
@@ -93,7 +93,39 @@ def test_an_input_that_is_no_object_is_refused(cloud: Cloud, given: Any) -> None
 def test_a_job_is_a_name(cloud: Cloud, value: Any) -> None:
     text = problem(cloud, "job", value)
     assert text.startswith("job: got ")
-    assert text.endswith("; give the name of a job, such as wordcount")
+    assert text.endswith("; give the name of a job, such as wordcount, or a query in sql")
+
+
+QUERY = "SELECT a, count(*) AS n FROM input GROUP BY a"
+STATEMENTS = {"map": QUERY, "reduce": "SELECT a, sum(n) AS n FROM input GROUP BY a", "key": ["a"]}
+
+
+@pytest.mark.parametrize(("given", "job"), [(QUERY, {"map": QUERY}), (STATEMENTS, STATEMENTS)])
+def test_a_query_stands_in_for_a_job(cloud: Cloud, given: Any, job: Any) -> None:
+    outcome = cloud.execute({"sql": given, "input": "s3://data/in/", "params": {"rank": 5}})
+    assert_runs(outcome)
+    asked = [event for event in cloud.events if "publish" not in event]
+    assert all(event["job"] == job and event["params"] == {"rank": 5} for event in asked)
+    assert outcome.output["job"] == job
+
+
+def test_stages_may_be_queries_and_jobs(cloud: Cloud) -> None:
+    cloud.execute({"stages": [{"sql": QUERY}, {"job": "wordcount"}], "input": "s3://data/in/"})
+    checked = [event["job"] for event in cloud.events if event.get("check")]
+    assert checked == [{"map": QUERY}, "wordcount"]
+
+
+@pytest.mark.parametrize("value", [5, True, [QUERY]])
+def test_a_query_is_a_text_or_an_object(cloud: Cloud, value: Any) -> None:
+    (got, remedy) = problems(cloud, {"sql": value, "input": "s3://data/in/"})
+    assert got.startswith("sql: got ")
+    assert remedy.startswith("give a SELECT from input, or an object such as ")
+
+
+def test_a_job_and_a_query_exclude_each_other(cloud: Cloud) -> None:
+    assert problems(cloud, GOOD | {"sql": QUERY}) == [
+        "job: leave it out where sql is given, or sql where job is"
+    ]
 
 
 @pytest.mark.parametrize("field", NUMBERS)
@@ -121,16 +153,14 @@ def test_params_are_an_object(cloud: Cloud, value: Any) -> None:
     assert text.endswith('; give an object, such as {"prefix": 8}')
 
 
-@pytest.mark.parametrize(
-    "value", ["parquet", "CSV", "", 5, True, {"format": "csv"}, ["csv"], ["csv", "jsonl"]]
-)
-def test_an_output_is_csv_or_jsonl(cloud: Cloud, value: Any) -> None:
+@pytest.mark.parametrize("value", ["xlsx", "CSV", "", 5, True, {"format": "csv"}, ["csv"], ["csv", "jsonl"]])
+def test_an_output_is_one_of_the_formats(cloud: Cloud, value: Any) -> None:
     text = problem(cloud, "output", value)
     assert text.startswith("output: got ")
-    assert text.endswith("; give csv or jsonl")
+    assert text.endswith("; give csv, jsonl or parquet")
 
 
-@pytest.mark.parametrize("value", ["csv", "jsonl"])
+@pytest.mark.parametrize("value", ["csv", "jsonl", "parquet"])
 def test_an_output_reaches_the_workers(cloud: Cloud, value: str) -> None:
     assert_runs(cloud.run(output=value))
     assert {event["output"] for event in cloud.events if "output" in event} == {value}
@@ -233,7 +263,7 @@ def test_a_long_value_is_shown_in_part(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("value", ['quo"te', "ba\\ck", "한국", "new\nline", "{% $x %}", "a' & $x & 'b"])
 def test_a_value_is_shown_as_it_was_given(cloud: Cloud, value: str) -> None:
-    assert problem(cloud, "output", value) == f"output: got {value}; give csv or jsonl"
+    assert problem(cloud, "output", value) == f"output: got {value}; give csv, jsonl or parquet"
 
 
 # ---- Stages ----

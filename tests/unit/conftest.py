@@ -9,7 +9,7 @@ from moto import mock_aws
 from moto.backends import get_backend
 from mypy_boto3_s3.client import S3Client
 
-from mapreduce import Job, catalogue
+from mapreduce import Job, SqlJob, catalogue
 from mapreduce.storage import ObjectStore, connect
 from tests.unit.pipeline import INPUT, JOBS
 from tests.unit.sample_jobs import SAMPLE_JOBS
@@ -61,11 +61,11 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 @pytest.fixture(scope="module")
 def sample_jobs() -> Iterator[None]:
     """The catalogue has the sample jobs besides its own."""
-    real = catalogue.job_class
+    real = catalogue.find
 
-    def job_class(name: str) -> type[Job]:
+    def find(name: str) -> type[Job] | SqlJob:
         return SAMPLE_JOBS[name] if name in SAMPLE_JOBS else real(name)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalogue, "job_class", job_class)
+        patch.setattr(catalogue, "find", find)
         yield

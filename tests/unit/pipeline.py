@@ -13,10 +13,12 @@ from mapreduce.map_task import run_map_task
 from mapreduce.reduce_task import run_reduce_task
 from mapreduce.results import publish
 from mapreduce.storage import ObjectStore
+from tests.unit.memory_s3 import memory_store
 
 INPUT = "input-bucket"
 JOBS = "job-bucket"
 Event = dict[str, Any]
+AnyJob = str | dict[str, Any]  # a name, or the statements of a SQL job
 
 
 class Outcome(NamedTuple):
@@ -28,13 +30,13 @@ class Outcome(NamedTuple):
     reduced: list[dict[str, int]]
 
 
-def map_event(job: str, pieces: list[Event], **others: Any) -> Event:
+def map_event(job: AnyJob, pieces: list[Event], **others: Any) -> Event:
     """Return a mapper's event; the other fields have defaults."""
     defaults = {"stage": 0, "task": 0, "partitions": 1, "maxBadRecords": 0, "maxRecordBytes": 1 << 20}
     return {"id": "job-1", "job": job, "bucket": INPUT, "pieces": pieces} | defaults | others
 
 
-def reduce_event(job: str, **others: Any) -> Event:
+def reduce_event(job: AnyJob, **others: Any) -> Event:
     """Return a reducer's event, of the one and final step if not told otherwise."""
     defaults = {"stage": 0, "step": 1, "partition": 0, "task": 0, "first": 0, "count": 1, "final": True}
     return {"id": "job-1", "job": job} | defaults | others
@@ -65,23 +67,26 @@ def batches(sizes: dict[str, int], split_bytes: int) -> Iterator[list[Event]]:
 
 def run_pipeline(
     s3: Any,
-    job: str,
+    job: AnyJob,
     sizes: dict[str, int],
     *,
     split_bytes: int = 1 << 20,
     partitions: int = 1,
     fan_in: int = 2,
+    backwards: bool = False,
     **options: Any,
 ) -> Outcome:
-    """Run a job over objects of INPUT of the given sizes, and check the books at each step."""
+    """Run a job over objects of INPUT of the given sizes, and check the books at each step.
+
+    The tasks of a step run in the order of their numbers, or backwards; what they write must be the same.
+    """
     store = ObjectStore(s3)
-    mapped = [
-        run_map_task(
-            MapTask.from_event(map_event(job, batch, task=task, partitions=partitions, **options)),
-            store,
-            JOBS,
-        )
+    map_events = [
+        map_event(job, batch, task=task, partitions=partitions, **options)
         for task, batch in enumerate(batches(sizes, split_bytes))
+    ]
+    mapped = [
+        run_map_task(MapTask.from_event(event), store, JOBS) for event in _ordered(map_events, backwards)
     ]
     job_options = {name: options[name] for name in ("params", "output") if name in options}
     outputs, step, reduced = len(mapped), 0, []
@@ -89,25 +94,23 @@ def run_pipeline(
     while step == 0 or outputs > 1:
         step += 1
         tasks = math.ceil(outputs / fan_in)
-        counters_of_step = [
-            run_reduce_task(
-                ReduceTask.from_event(
-                    reduce_event(
-                        job,
-                        step=step,
-                        partition=partition,
-                        task=task,
-                        first=task * fan_in,
-                        count=min(fan_in, outputs - task * fan_in),
-                        final=tasks == 1,
-                        **job_options,
-                    )
-                ),
-                store,
-                JOBS,
+        reduce_events = [
+            reduce_event(
+                job,
+                step=step,
+                partition=partition,
+                task=task,
+                first=task * fan_in,
+                count=min(fan_in, outputs - task * fan_in),
+                final=tasks == 1,
+                **job_options,
             )
             for partition in range(partitions)
             for task in range(tasks)
+        ]
+        counters_of_step = [
+            run_reduce_task(ReduceTask.from_event(event), store, JOBS)
+            for event in _ordered(reduce_events, backwards)
         ]
         assert sum(counters["recordsIn"] for counters in counters_of_step) == emitted, "records are lost"
         emitted = sum(counters["recordsOut"] for counters in counters_of_step)
@@ -118,6 +121,16 @@ def run_pipeline(
         format = publish(published, store, JOBS, pool)["format"]
     parts = [read_all(s3, result_key(published.prefix, partition, format)) for partition in range(partitions)]
     return Outcome(parts, format, mapped, reduced)
+
+
+def _ordered(events: list[Event], backwards: bool) -> list[Event]:
+    return events[::-1] if backwards else events
+
+
+def run_on(objects: dict[str, bytes], job: AnyJob, **options: Any) -> Outcome:
+    """Run a job over objects in memory."""
+    s3, _ = memory_store(INPUT, objects)
+    return run_pipeline(s3, job, {key: len(data) for key, data in objects.items()}, **options)
 
 
 def read_all(s3: Any, key: str) -> bytes:

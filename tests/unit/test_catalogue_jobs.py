@@ -11,8 +11,9 @@ from jobs.uservisits import UserVisits
 from jobs.wordcount import WordCount
 from mapreduce import catalogue, run
 from mapreduce.errors import BadRecord
+from mapreduce.map_task import check
 from tests.unit.memory_s3 import memory_store
-from tests.unit.pipeline import INPUT, run_pipeline
+from tests.unit.pipeline import INPUT, run_on, run_pipeline
 
 
 def visits(count: int) -> list[bytes]:
@@ -38,24 +39,24 @@ def revenues(lines: list[bytes], prefix: int) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", catalogue.names())
 def test_a_job_says_in_one_line_what_it_does(name: str) -> None:
-    doc = catalogue.job_class(name).__doc__ or ""
-    summary = doc.strip().splitlines()[0]
+    summary = catalogue.summary(name)
     assert summary.endswith(".")
     assert len(summary) <= 100
 
 
 @pytest.mark.parametrize("name", catalogue.names())
 def test_each_parameter_of_a_job_has_a_line_of_help(name: str) -> None:
-    for parameter in catalogue.job_class(name).parameters().values():
+    job = catalogue.load(name, {})
+    for parameter in job.parameters().values():
         assert parameter.help
         assert "\n" not in parameter.help
 
 
 @pytest.mark.parametrize("name", catalogue.names())
 def test_a_job_runs_without_any_parameter_given(name: str) -> None:
-    job = catalogue.load(name, {})
-    assert list(run(job, [])) == []
-    assert job.columns
+    checked = check({"job": name, "params": {}})
+    assert checked["columns"]
+    assert set(checked["params"]) == set(catalogue.load(name, {}).parameters())
 
 
 # wordcount
@@ -90,6 +91,28 @@ def test_uservisits_gives_the_same_sums_from_files_in_any_split() -> None:
         rows = [line.split(",") for part in outcome.parts for line in part.decode().splitlines()]
         assert {address: float(sum) for address, sum in rows} == pytest.approx(expected, rel=1e-12)
         assert len(rows) == len(expected)
+
+
+@pytest.mark.parametrize("name", ["uservisits-sql", "aggregate"])
+@pytest.mark.parametrize("prefix", [3, 8, 12])
+def test_the_same_sums_in_sql_are_those_of_the_python_job(name: str, prefix: int) -> None:
+    lines = visits(400)
+    data = b"".join(lines)
+    outcome = run_on({"visits.csv": data}, name, params={"prefix": prefix}, split_bytes=9973, partitions=3)
+    found = [line.split(",") for part in outcome.parts for line in part.decode().splitlines()]
+    assert {address: float(total) for address, total in found} == pytest.approx(
+        revenues(lines, prefix), rel=1e-9
+    )
+    assert len(found) == len(revenues(lines, prefix))
+    assert all(part == b"".join(sorted(part.splitlines(keepends=True))) for part in outcome.parts)
+
+
+def test_scan_finds_the_pages_above_a_rank() -> None:
+    pages = {f"http://{number}": number * 7919 % 3000 for number in range(500)}
+    data = "".join(f"{page},{rank},{rank % 9}\n" for page, rank in pages.items()).encode()
+    outcome = run_on({"rankings.csv": data}, "scan", params={"rank": 1000}, split_bytes=997, fan_in=5)
+    rows = [line.split(",") for line in outcome.parts[0].decode().splitlines()]
+    assert rows == sorted([page, str(rank)] for page, rank in pages.items() if rank > 1000)
 
 
 @pytest.mark.parametrize(

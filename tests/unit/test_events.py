@@ -125,6 +125,14 @@ def test_a_wrong_piece_is_named_by_its_field(wrong: Event, message: str) -> None
         MapTask.from_event(MAP | {"pieces": [piece("a", 0, 5) | wrong]})
 
 
+def test_a_job_is_a_name_or_the_statements_of_one() -> None:
+    statements = {"map": "SELECT * FROM input"}
+    assert MapTask.from_event(MAP | {"job": statements}).job == JobSpec(statements, {}, None, None)
+    for wrong in ("", 5, ["map"], None):
+        with pytest.raises(InvalidTask, match=r"^job: got .*; give a text"):
+            JobSpec.from_event({"job": wrong})
+
+
 @pytest.mark.parametrize("kind", READERS)
 @pytest.mark.parametrize("event", [None, [], "event", 5])
 def test_an_event_is_an_object(kind: str, event: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mapreduce import Csv, JsonLines, Text
+from mapreduce import Csv, JsonLines, Text, formats
 from mapreduce.errors import InvalidParameter
 from mapreduce.formats import Format, format_from
 from mapreduce.pieces import Block
@@ -95,6 +95,27 @@ def test_blank_lines_are_no_records_of_tables(format: Format) -> None:
     assert len(records(format, data)) == 2
     parsed = format.parse(Block(10, data))
     assert [parsed.locate(0), parsed.locate(1)] == [(11, b"1"), (16, b"2\r")]
+
+
+@given(
+    lines=st.lists(st.binary(max_size=6).map(lambda line: line.replace(b"\n", b"")), min_size=1, max_size=12),
+    ended=st.booleans(),
+    size=st.integers(1, 20),
+)
+def test_the_parts_of_a_block_are_whole_lines_and_all_of_it(
+    lines: list[bytes], ended: bool, size: int
+) -> None:
+    data = b"\n".join(lines) + b"\n" * ended
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(formats, "PARSE_BYTES", size)
+        parts = list(formats.parts_of(Block(70, data)))
+    assert b"".join(part.data for part in parts) == data
+    offset = 70
+    for number, part in enumerate(parts, start=1):
+        assert part.offset == offset
+        assert part.data.endswith(b"\n") or number == len(parts)
+        assert b"\n" not in part.data[size:-1]
+        offset += len(part.data)
 
 
 @pytest.mark.parametrize(

@@ -287,15 +287,20 @@ def test_whatever_is_wrong_with_a_record_is_told_with_its_place(
 
 
 @pytest.mark.parametrize("tolerated", [0, 1])
-@given(before=st.lists(st.sampled_from(["", "a", "한글 b", "x\r"]), max_size=6), blocks=st.integers(1, 12))
+@given(
+    before=st.lists(st.sampled_from(["", "a", "한글 b", "x\r"]), max_size=6),
+    blocks=st.integers(1, 30),
+    parts=st.integers(1, 12),
+)
 def test_the_place_of_a_bad_record_is_right_wherever_blocks_end(
-    tolerated: int, before: list[str], blocks: int
+    tolerated: int, before: list[str], blocks: int, parts: int
 ) -> None:
     start = len("".join(line + "\n" for line in before).encode())
     data = "".join(line + "\n" for line in [*before, *["raise"] * (tolerated + 1)]).encode()
     s3, store = memory_store(INPUT, {"words.txt": data})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mapreduce.pieces.BLOCK_BYTES", blocks)
+        patch.setattr("mapreduce.formats.PARSE_BYTES", parts)
         with pytest.raises(BadRecord, match=f"/words.txt at byte {start + 6 * tolerated}: "):
             run(store, "fussy", [piece("words.txt", 0, len(data))], maxBadRecords=tolerated)
     assert list(s3.objects) == [(INPUT, "words.txt")]

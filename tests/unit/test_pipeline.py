@@ -17,7 +17,7 @@ from mapreduce import run
 from mapreduce.errors import BadResult
 from mapreduce.keys import partition_of
 from tests.unit.memory_s3 import memory_store
-from tests.unit.pipeline import INPUT, Outcome, run_pipeline
+from tests.unit.pipeline import INPUT, Outcome, run_on, run_pipeline
 from tests.unit.sample_jobs import SAMPLE_JOBS
 
 pytestmark = pytest.mark.usefixtures("sample_jobs")
@@ -34,11 +34,6 @@ keys = st.one_of(
     st.just(st.tuples(st.text("ab", max_size=1), numbers).map(list)),
 )
 records = keys.flatmap(lambda key: st.lists(st.tuples(key, numbers).map(list), min_size=1, max_size=25))
-
-
-def run_on(objects: dict[str, bytes], job: str, **options: Any) -> Outcome:
-    s3, _ = memory_store(INPUT, objects)
-    return run_pipeline(s3, job, {key: len(data) for key, data in objects.items()}, **options)
 
 
 def json_rows(outcome: Outcome) -> list[tuple[Any, Any]]:

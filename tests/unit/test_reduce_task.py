@@ -49,7 +49,10 @@ def result(s3: S3Client, key: str = "step-1/0/0") -> str:
 def merged(s3: S3Client, pool: ThreadPoolExecutor, key: str) -> list[list[Group]]:
     data = read_all(s3, PREFIX + key)
     source = SegmentedObject(lambda start, stop: data[start:stop], data, len(data), key)
-    return [list(source.groups(number, 1 << 20, pool)) for number in range(len(source.segments))]
+    return [
+        [(key, list(values)) for key, values in source.groups(number, 1 << 20, pool)]
+        for number in range(len(source.segments))
+    ]
 
 
 def objects_written(s3: S3Client, prefix: str = "step-") -> list[str]:

@@ -12,10 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mypy_boto3_s3.client import S3Client
 
-from mapreduce import Job
+from mapreduce import Job, SqlJob
 from mapreduce.errors import BadResult, InvalidParameter, StorageUnavailable
 from mapreduce.events import PublishTask
-from mapreduce.results import BUFFER_CHARACTERS, ResultWriter, flatten, output_format, publish
+from mapreduce.results import (
+    BUFFER_CHARACTERS,
+    ResultWriter,
+    flatten,
+    output_format,
+    publish,
+    result_metadata,
+)
 from mapreduce.storage import UPLOAD_PART_BYTES, ObjectStore
 from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import JOBS, read_all
@@ -121,10 +128,21 @@ def test_the_executions_output_format_goes_before_the_jobs(
     assert output_format(job, requested) == format
 
 
-@pytest.mark.parametrize("requested", ["parquet", "", 1, ["csv"], {}])
+@pytest.mark.parametrize("requested", ["xml", "", 1, ["csv"], {}])
 def test_a_wrong_output_format_names_value_and_choices(requested: object) -> None:
     with pytest.raises(InvalidParameter, match=r"output: got .*; give one of csv, jsonl"):
         output_format(NO_COLUMNS, requested)
+
+
+def test_parquet_is_a_format_of_sql_jobs_alone() -> None:
+    assert output_format(SqlJob(map="FROM input"), "parquet") == "parquet"
+    with pytest.raises(InvalidParameter, match=r"got 'parquet'; give one of csv, jsonl.* Python job"):
+        output_format(NO_COLUMNS, "parquet")
+
+
+def test_a_sql_jobs_own_format_is_taken_where_the_execution_asks_for_none() -> None:
+    assert output_format(SqlJob(map="FROM input", output="jsonl"), None) == "jsonl"
+    assert output_format(SqlJob(map="FROM input"), None) is None
 
 
 # csv
@@ -318,3 +336,41 @@ def test_publishing_again_gives_the_same_result(
         stage(store, partition, [("key", partition)])
     first = publish(TASK, store, JOBS, publishing_pool), result_keys(s3)
     assert (publish(TASK, store, JOBS, publishing_pool), result_keys(s3)) == first
+
+
+def stage_rows(store: ObjectStore, partition: int, format: str, columns: list[str]) -> None:
+    metadata = result_metadata(format, columns)
+    with store.write(JOBS, STAGED[partition], intermediate=True, metadata=metadata) as part:
+        part.write(b"rows")
+
+
+@pytest.mark.parametrize("columns", [["ip", "revenue"], ['"a b"', "한글", ""], []])
+def test_a_published_result_tells_the_columns_that_its_parts_know(
+    store: ObjectStore, publishing_pool: ThreadPoolExecutor, columns: list[str]
+) -> None:
+    for partition in range(3):
+        stage_rows(store, partition, "parquet", columns)
+    assert publish(TASK, store, JOBS, publishing_pool) == {
+        "format": "parquet",
+        "parts": 3,
+        "columns": columns,
+    }
+
+
+def test_names_of_columns_that_are_too_long_for_metadata_are_left_out(
+    store: ObjectStore, publishing_pool: ThreadPoolExecutor
+) -> None:
+    for partition in range(3):
+        stage_rows(store, partition, "csv", ["a long name of a column"] * 100)
+    assert publish(TASK, store, JOBS, publishing_pool) == {"format": "csv", "parts": 3}
+
+
+def test_a_parquet_result_has_its_name_and_type(
+    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor
+) -> None:
+    for partition in range(3):
+        stage_rows(store, partition, "parquet", ["k"])
+    publish(TASK, store, JOBS, publishing_pool)
+    assert result_keys(s3) == [f"{RESULT}part-{number:05}.parquet" for number in range(3)]
+    part = s3.get_object(Bucket=JOBS, Key=f"{RESULT}part-00000.parquet")
+    assert (part["ContentType"], part["Body"].read()) == ("application/vnd.apache.parquet", b"rows")

@@ -1,7 +1,9 @@
 import contextlib
 import io
+import itertools
 import json
 import math
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 
 from mapreduce import segments
 from mapreduce.errors import BadValue, CorruptSegment
-from mapreduce.segments import MAGIC, TAIL_BYTES, TRAILER, Group, SegmentedObject, SegmentWriter
+from mapreduce.segmented import MAGIC, TAIL_BYTES, TRAILER
+from mapreduce.segments import Group, SegmentedObject, SegmentWriter
 from mapreduce.zstd import decompress
 
 FunctionScoped = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -48,18 +51,18 @@ def read(
     data: bytes, pool: ThreadPoolExecutor, tail_bytes: int = TAIL_BYTES, chunk_bytes: int = 1 << 20
 ) -> list[list[Group]]:
     source = opened(data, tail_bytes)
-    return [list(source.groups(number, chunk_bytes, pool)) for number in range(len(source.segments))]
+    return [
+        [(key, list(values)) for key, values in source.groups(number, chunk_bytes, pool)]
+        for number in range(len(source.segments))
+    ]
 
 
 def joined(some: list[Group]) -> list[Group]:
     """Join neighbours of one key: a key with many values has several groups."""
-    found: list[Group] = []
-    for key, values in some:
-        if found and found[-1][0] == key:
-            found[-1][1].extend(values)
-        else:
-            found.append((key, list(values)))
-    return found
+    return [
+        (key, [value for _, values in groups for value in values])
+        for key, groups in itertools.groupby(some, key=lambda group: group[0])
+    ]
 
 
 def frames(data: bytes) -> list[bytes]:
@@ -75,9 +78,9 @@ def frames(data: bytes) -> list[bytes]:
 
 @pytest.fixture
 def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segments, "FRAME_BYTES", 40)
-    monkeypatch.setattr(segments, "GROUPS_A_LINE", 3)
-    monkeypatch.setattr(segments, "VALUES_A_GROUP", 2)
+    monkeypatch.setattr(segments, "FRAME_BYTES", 150)
+    monkeypatch.setattr(segments, "FRAME_VALUES", 5)
+    monkeypatch.setattr(segments, "FIRST_FRAME_VALUES", 3)
 
 
 @FunctionScoped
@@ -101,6 +104,30 @@ def test_groups_come_back_as_they_were_written(
 def test_keys_keep_their_type(key: Any, pool: ThreadPoolExecutor) -> None:
     ((found,),) = read(written([[(key, [0])]]), pool)
     assert repr(found[0]) == repr(key)
+
+
+def test_keys_keep_their_types_beside_each_other(pool: ThreadPoolExecutor) -> None:
+    some: list[list[Group]] = [[(1, [1]), (1.5, [2.0])], [((1,), [None]), ((1, "a"), [True])]]
+    assert repr(read(written(some), pool)) == repr(some)
+
+
+@FunctionScoped
+@given(some=st.lists(st.tuples(keys, values), max_size=30), before=st.lists(groups, max_size=3))
+def test_groups_of_one_value_are_the_same_bytes_however_they_are_added(
+    small_frames: None, some: list[tuple[Any, Any]], before: list[Group]
+) -> None:
+    one_by_one, together = io.BytesIO(), io.BytesIO()
+    first, second = SegmentWriter(one_by_one), SegmentWriter(together)
+    for writer in (first, second):
+        for key, values in before:
+            writer.add(key, iter(values))
+    for key, value in some:
+        first.add(key, [value])
+    second.add_singles([key for key, _ in some], [value for _, value in some])
+    for writer in (first, second):
+        writer.end_segment()
+        writer.finish()
+    assert one_by_one.getvalue() == together.getvalue()
 
 
 def test_a_value_comes_back_as_json_has_it(pool: ThreadPoolExecutor) -> None:
@@ -129,18 +156,31 @@ def test_the_index_of_a_thousand_partitions_is_in_the_tail() -> None:
         raise AssertionError(f"bytes {start} to {stop} are not in the tail")
 
     source = SegmentedObject(no_other_request, data[-TAIL_BYTES:], len(data), "s3://bucket/segments")
-    assert [segment.values for segment in source.segments] == [2000] * 1000
+    assert [segment.records for segment in source.segments] == [2000] * 1000
 
 
 def test_the_index_says_how_many_values_a_segment_holds() -> None:
     source = opened(written([[("a", [1, 2]), ("b", [3])], [], [("c", [4] * 1000)]]))
-    assert [segment.values for segment in source.segments] == [3, 0, 1000]
+    assert [segment.records for segment in source.segments] == [3, 0, 1000]
 
 
 def test_a_key_with_many_values_makes_no_large_frame(pool: ThreadPoolExecutor) -> None:
     data = written([[("hot", list(range(500_000)))]])
     assert max(map(len, frames(data))) < 300_000  # of about 3.4 MB
     assert joined(read(data, pool)[0]) == [("hot", list(range(500_000)))]
+
+
+@pytest.mark.parametrize("size", [10, 1000, 100_000])
+def test_frames_are_of_one_size_however_large_values_are(size: int, pool: ThreadPoolExecutor) -> None:
+    numbers = random.Random(size)
+    some: list[list[Group]] = [
+        [(number, ["x" * numbers.randrange(1, 2 * size)]) for number in range(200 + 1_000_000 // size)]
+    ]
+    data = written(some)
+    sizes = sorted(map(len, frames(data)))
+    assert sizes[len(sizes) // 2] < 2 * max(segments.FRAME_BYTES, size)
+    assert sizes[-1] < segments.FIRST_FRAME_VALUES * 2 * size + 5 * segments.FRAME_BYTES
+    assert read(data, pool) == some
 
 
 def test_a_segment_is_fetched_a_chunk_at_a_time(pool: ThreadPoolExecutor) -> None:
@@ -228,7 +268,7 @@ def test_values_that_are_fewer_than_the_index_says_are_noticed(pool: ThreadPoolE
     length, _ = TRAILER.unpack(DATA[-TRAILER.size :])
     body = DATA[: -TRAILER.size - length]
     index = json.loads(DATA[len(body) : -TRAILER.size])
-    index[1][2] += 1
+    index["segments"][1][2] += 1
     changed = json.dumps(index).encode()
     data = body + changed + TRAILER.pack(len(changed), MAGIC)
     with pytest.raises(CorruptSegment, match="segment 1 holds 2 values, its index says 3"):

@@ -37,7 +37,7 @@ def shuffled(
     """Return the object that a shuffle of pairs writes, its memory looked at every so many pairs."""
     shuffle = Shuffle(job, partitions, folder, memory_bytes)
     for number, (key, value) in enumerate(pairs, start=1):
-        shuffle.groups[key].append(value)
+        shuffle.add(key, value)
         if number % relieve_every == 0:
             shuffle.relieve(number)
     sink = io.BytesIO()
@@ -120,12 +120,16 @@ def test_the_same_pairs_are_the_same_bytes(tmp_path: Path, pool: ThreadPoolExecu
     assert first == second
 
 
-def test_memory_is_looked_at_again_after_as_many_new_pairs_as_there_are_groups(tmp_path: Path) -> None:
-    total, collect = Shuffle(Total(), 1, tmp_path, MUCH), Shuffle(Collect(), 1, tmp_path, MUCH)
-    for shuffle in (total, collect):
-        shuffle.groups.update({key: [1] for key in range(CHECK_PAIRS * 2)})
-    assert total.relieve(1000) == 1000 + CHECK_PAIRS * 2
-    assert collect.relieve(1000) == 1000 + CHECK_PAIRS
+def test_memory_is_looked_at_again_after_some_pairs_or_as_many_as_combining_visited(tmp_path: Path) -> None:
+    for job, memory_bytes, pairs in (
+        (Total(), MUCH, CHECK_PAIRS),
+        (Total(), 0, CHECK_PAIRS * 2),
+        (Collect(), 0, CHECK_PAIRS),
+    ):
+        shuffle = Shuffle(job, 1, tmp_path, memory_bytes)
+        for key in range(CHECK_PAIRS * 2):
+            shuffle.add(key, 1)
+        assert shuffle.relieve(CHECK_PAIRS * 2) == CHECK_PAIRS * 2 + pairs
 
 
 @pytest.mark.parametrize("value", ["x" * 1000, ["x" * 100] * 10, {"name": "x" * 980}])
@@ -134,9 +138,53 @@ def test_pairs_are_spilled_before_they_fill_the_memory(tmp_path: Path, value: An
     roomy, tight = Shuffle(Collect(), 1, tmp_path, 2_500_000), Shuffle(Collect(), 1, tmp_path, 900_000)
     for shuffle in (roomy, tight):
         for number in range(1000):
-            shuffle.groups[number % keys].append(value)
-        shuffle.relieve(1)
+            shuffle.add(number % keys, value)
+        shuffle.relieve(1000)
     assert (len(roomy.groups), len(tight.groups)) == (keys, 0)
+
+
+def test_memory_is_measured_anew_after_a_spill_and_after_combining(tmp_path: Path) -> None:
+    collect, total = Shuffle(Collect(), 1, tmp_path, 150_000), Shuffle(Total(), 1, tmp_path, 150_000)
+    for round_ in range(1, 4):
+        for shuffle in (collect, total):
+            for number in range(2500):  # of 40 bytes each: too many only with those of the round before
+                shuffle.add(number % 10, round_ * 1000)
+            shuffle.relieve(round_ * 2500)
+    assert len(list(tmp_path.iterdir())) == 1  # in the second round
+    assert list(total.groups) == list(range(10))
+
+
+def test_values_of_a_key_that_no_sample_meets_are_counted(tmp_path: Path) -> None:
+    shuffle = Shuffle(Collect(), 1, tmp_path, 10 << 20)
+    for number in range(2000):
+        shuffle.add(number, 1)
+    for number in range(300_000):
+        shuffle.add(1, number)
+    shuffle.relieve(302_000)
+    assert len(shuffle.groups) == 0
+
+
+def test_a_value_that_is_a_list_is_one_value(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+    pairs = [("a", [1, 2]), ("b", []), ("a", [3]), ("c", [[4]])]
+    for relieve_every in (MUCH, 1):
+        data = shuffled(Collect(), pairs, tmp_path, pool, memory_bytes=0, relieve_every=relieve_every)
+        assert read(data, pool) == [[("a", [[1, 2], [3]]), ("b", [[]]), ("c", [[[4]]])]]
+
+
+def test_a_combine_may_return_the_list_that_it_got(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+    class Nested(Collect):
+        def combine(self, key: Any, values: list[Any]) -> Any:
+            assert type(values) is list
+            return values
+
+    pairs = [("a", 1), ("a", 2), ("b", 3)]
+    assert read(shuffled(Nested(), pairs, tmp_path, pool), pool) == [[("a", [[1, 2]]), ("b", [3])]]
+    again = Shuffle(Nested(), 1, tmp_path, 0)
+    for key, value in pairs:
+        again.add(key, value)
+    again._combine_all()
+    assert again.groups == {"a": [1, 2], "b": 3}
+    assert type(again.groups["a"]) is list
 
 
 def test_a_combine_that_raises_names_the_job_the_error_and_the_key(

@@ -1,0 +1,165 @@
+"""The map task of a SQL job: `map` over the task's part of the input, its rows written by partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+from ..errors import JobFailed
+from ..events import MapTask
+from ..formats import Reject
+from ..layout import MAP_STEP, output_key
+from ..pieces import PARTS_AHEAD, Piece
+from ..rejects import Rejects
+from ..segmented import Segment, pack_index
+from ..sqljob import SqlJob
+from ..storage import ObjectStore, ObjectWriter
+from .database import Database, DataError, Statement
+from .plan import Plan, Shape, bind, cast, listed, nothing, plan_of
+from .segments import write_segment
+from .tables import Round, Tables
+
+PARTITION = '"marla partition"'
+COMPACT_ROWS = 2_000_000  # partial rows above which rounds of a task are reduced before the next
+
+
+def run_sql_map_task(task: MapTask, job: SqlJob, store: ObjectStore, bucket: str) -> dict[str, int]:
+    """Run a map task of a SQL job; its output is one object in `bucket`.
+
+    Returns the counters of mapreduce.map_task.run_map_task.
+    """
+    plan = plan_of(job)
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(PARTS_AHEAD + 1))
+        database = stack.enter_context(Database(job.arguments))
+        rejects = Rejects(task, store, bucket, stack)
+        tables = Tables(task, plan.columns, job.format, store, database, pool)
+        mapper = SqlMapper(plan, database, task.partitions)
+        try:
+            mapper.map_all(tables.rounds())
+        except DataError as error:
+            mapper.begin_again()
+            _map_carefully(mapper, tables, rejects, error)
+        output = stack.enter_context(
+            store.write(bucket, output_key(task.prefix, MAP_STEP, 0, task.task), intermediate=True)
+        )
+        try:
+            records_out = mapper.write(output, tables.inferred.notes)
+        except DataError as error:
+            raise JobFailed(f"sql.map: its rows cannot be written: {error.reason}") from error
+    return {
+        "recordsIn": mapper.records + rejects.count,
+        "recordsOut": records_out,
+        "bytesIn": mapper.bytes,
+        "bytesOut": output.size,
+        "rejects": rejects.count,
+        "objects": len({piece.key for piece in task.pieces}),
+    }
+
+
+def _map_carefully(mapper: SqlMapper, tables: Tables, rejects: Rejects, first: DataError) -> None:
+    """Map without the records that cannot be read. Raises BadRecord if they are too many.
+
+    Raises JobFailed if no single record is to blame.
+    """
+
+    def reject(piece: Piece, offset: int, record: bytes, reason: str) -> None:
+        rejects.add(piece, Reject(offset, reason, record), first)
+
+    try:
+        mapper.map_all(tables.careful_rounds(reject, mapper.try_map))
+    except DataError as error:
+        raise JobFailed(f"sql.map: {error.reason}; no single record of the input is to blame") from error
+
+
+class SqlMapper:
+    """Applies a plan's `map` to rounds of input, and keeps the partial rows."""
+
+    def __init__(self, plan: Plan, database: Database, partitions: int) -> None:
+        self._plan = plan
+        self._database = database
+        self._partitions = partitions
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Forget what was mapped."""
+        self.records = 0
+        self.bytes = 0
+        self._shape: Shape | None = None
+        self._rounds = 0
+        self._rows = 0
+        self._compact_at = COMPACT_ROWS
+        self._database.execute("DROP TABLE IF EXISTS partial")
+
+    def map_all(self, rounds: Iterator[Round]) -> None:
+        """Map one round after the other. Raises DataError, or what is wrong with the plan or the input."""
+        for one in rounds:
+            self._map(one)
+            if self._rows > self._compact_at:
+                self._compact()
+        if self._rounds > 1:
+            self._compact()
+
+    def try_map(self, relation: str) -> None:
+        """Apply `map` to a relation and throw the rows away. Raises DataError if that cannot be done."""
+        self._database.show(relation)
+        statement = self._plan.map
+        self._database.execute(
+            f"CREATE OR REPLACE TEMP TABLE trial AS SELECT * FROM (\n{statement.text}\n)", statement
+        )
+
+    def _map(self, one: Round) -> None:
+        if self._shape is None:
+            self._shape = bind(self._plan, self._database, one.relation)
+            self._database.execute(f"CREATE TEMP TABLE partial AS {nothing(self._shape.partial)}")
+            self._database.execute(f"ALTER TABLE partial ADD COLUMN {PARTITION} UBIGINT")
+        else:
+            self._database.show(one.relation)
+        self._rows += self._insert(self._plan.map, "partial")
+        self._rounds += 1
+        self.records += self._database.rows_scanned() if one.rows is None else one.rows
+        self.bytes += one.bytes()
+
+    def _insert(self, statement: Statement, table: str) -> int:
+        assert self._shape
+        rows = self._database.execute(
+            f"INSERT INTO {table} SELECT *, {self._partition()} FROM "
+            f"(SELECT {cast(self._shape.partial)} FROM (\n{statement.text}\n))",
+            statement,
+        )
+        return int(rows[0][0])
+
+    def _partition(self) -> str:
+        assert self._shape
+        if self._partitions == 1 or not self._shape.key:
+            return "0"
+        return f"hash({listed(self._shape.key)}) % {self._partitions}"
+
+    def _compact(self) -> None:
+        """Reduce the partial rows of the rounds so far."""
+        self._database.show(f"SELECT * EXCLUDE ({PARTITION}) FROM partial")
+        self._database.execute("CREATE TEMP TABLE compacted AS FROM partial WITH NO DATA")
+        self._rows = self._insert(self._plan.reduce, "compacted")
+        self._database.show("SELECT 1")
+        self._database.execute("DROP TABLE partial")
+        self._database.execute("ALTER TABLE compacted RENAME TO partial")
+        self._compact_at = max(COMPACT_ROWS, 2 * self._rows)
+
+    def write(self, output: ObjectWriter, inferred: dict[str, Any]) -> int:
+        """Write the partial rows, a segment for each partition; return how many there are."""
+        segments = [Segment(0, 0, 0)] * self._partitions
+        notes: dict[str, Any] = {"inferred": inferred}
+        if self._shape:
+            notes["partial"] = [[column.name, column.type] for column in self._shape.partial]
+            rows = dict(self._database.execute(f"SELECT {PARTITION}, count(*) FROM partial GROUP BY ALL"))
+            for partition in range(self._partitions):
+                start = output.size
+                if partition in rows:
+                    write_segment(
+                        self._database, f"partial WHERE {PARTITION} = {partition}", self._shape, output
+                    )
+                segments[partition] = Segment(start, output.size - start, rows.get(partition, 0))
+        output.write(pack_index(segments, notes))
+        return self._rows

@@ -1,0 +1,85 @@
+"""How an object is read as a table: its format, its columns, and the SQL that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import InvalidParameter
+from ..formats import Csv, Format, JsonLines, Parquet, format_from
+from ..pieces import OPENERS
+from .database import Column, text_of
+
+BUFFER_BYTES = 8 << 20  # what DuckDB reads of csv at once; as fast as its 32 MB, in less memory
+LINE_BYTES = 2 << 20  # the longest line that is read as it streams; a longer one is read with more memory
+JSON_RECORD_BYTES = 16 << 20
+SUFFIXES: dict[str, Format] = {
+    ".tsv": Csv(delimiter="\t"),
+    ".parquet": Parquet(),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), JsonLines()),
+}
+
+
+def table_format(requested: object, of_job: object, key: str) -> Format:
+    """Return what an object holds: as its suffix says, changed by what the job says, and that by the input.
+
+    Raises InvalidParameter.
+    """
+    name = key.lower()
+    for compression in OPENERS:
+        name = name.removesuffix(compression)
+    by_suffix = next((format for suffix, format in SUFFIXES.items() if name.endswith(suffix)), Csv())
+    default = of_job if isinstance(of_job, Format) else format_from(of_job, by_suffix)
+    format = format_from(requested, default)
+    if not isinstance(format, (Csv, JsonLines, Parquet)):
+        raise InvalidParameter("format: SQL reads csv, jsonl and parquet; give one of these")
+    if isinstance(format, Csv) and format.columns:
+        raise InvalidParameter("format.columns: a SQL job names its columns, with types, in sql.columns")
+    if isinstance(format, Csv) and not format.quote.isascii():
+        raise InvalidParameter(f"format.quote: got {format.quote!r}; SQL takes an ASCII character")
+    return format
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How objects are read: their format, their columns, and what their dates look like (csv)."""
+
+    format: Format
+    columns: tuple[Column, ...] | None
+    date_format: str | None = None
+    timestamp_format: str | None = None
+
+    def relation(self, names: list[str], line_bytes: int = LINE_BYTES) -> str:
+        """Return the SELECT that reads some files of records.
+
+        Args:
+            names: of the files, quoted.
+            line_bytes: the longest line that they may have.
+        """
+        assert self.columns is not None
+        files = f"[{', '.join(names)}]"
+        columns = ", ".join(f"{text_of(column.name)}: {text_of(column.type)}" for column in self.columns)
+        options: dict[str, str] = {"auto_detect": "false", "columns": f"{{{columns}}}"}
+        if isinstance(self.format, JsonLines):
+            options |= {"format": "'newline_delimited'", "records": "'true'"}
+            options["maximum_object_size"] = str(max(JSON_RECORD_BYTES, line_bytes))
+            return f"SELECT * FROM read_json({files}, {written(options)})"
+        assert isinstance(self.format, Csv)
+        options |= {"header": "false", "max_line_size": str(line_bytes)}
+        options |= {"buffer_size": str(max(BUFFER_BYTES, line_bytes + 1))}
+        options |= csv_options(self.format)
+        if self.date_format:
+            options["dateformat"] = text_of(self.date_format)
+        if self.timestamp_format:
+            options["timestampformat"] = text_of(self.timestamp_format)
+        return f"SELECT * FROM read_csv({files}, {written(options)})"
+
+
+def csv_options(format: Csv) -> dict[str, str]:
+    """Return what csv looks like, as DuckDB's options."""
+    quote = text_of(format.quote)
+    return {"delim": text_of(format.delimiter), "quote": quote, "escape": quote}
+
+
+def written(options: dict[str, str]) -> str:
+    """Return a table function's options as SQL."""
+    return ", ".join(f"{name} = {value}" for name, value in options.items())
