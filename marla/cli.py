@@ -8,39 +8,47 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent
+from types import MappingProxyType
 from typing import Any
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
+from rich.text import Text
 
 from mapreduce import catalogue
 from mapreduce.errors import described
+from mapreduce.sqljob import SqlJob
 
-from . import execution, failure, generate, inputs, results, view
+from . import execution, failure, generate, inputs, request, results, view
 from . import stack as stacks
+from .arguments import DEFAULT_HEAD, Grammar
 from .errors import CloudError, UsageError
 from .execution import Progress
 from .local.cloud import LocalCloud
 from .stack import Stack
 
 SUCCESS, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-DEFAULT_HEAD = 10
 
-err = Console(stderr=True)
-out = Console()
+err = Console(stderr=True, emoji=False)
+# Where no one looks, nothing is gained by folding rows to a width.
+out = Console(emoji=False, width=None if sys.stdout.isatty() else 10_000)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status."""
-    options = Grammar().parser.parse_args(arguments)
+    options = Grammar().parse(arguments)
     try:
-        status: int = options.run(options)
+        status = COMMANDS[options.command](options)
+        sys.stdout.flush()
     except (UsageError, generate.GenerateError) as error:
-        _say(f"marla: {error}", style="red")
+        _say(f"marla: {view.untabbed(str(error))}", style="red")
         return USAGE
     except CloudError as error:
         _say(f"marla: {error}", style="red")
@@ -52,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         err.print("marla: interrupted")
         return INTERRUPTED
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     return status
 
 
@@ -73,76 +84,30 @@ def _connect(options: argparse.Namespace, *, start: bool = False) -> Stack:
 
 
 def _run(options: argparse.Namespace) -> int:
-    params = parse_parameters(options.param, options.job)
+    asked = request.from_options(options)
     if options.out:
         results.check_folder(options.out, overwrite=options.overwrite)
+    given = inputs.plan(asked.inputs)
+    if asked.is_query:
+        request.check_query(asked, [upload.path for upload in given.uploads])
+    elif not options.stack:
+        request.check_job(asked.name)
     stack = _connect(options, start=True)
     with view.UploadView(err) as upload:
-        uris = inputs.resolve(options.input, stack, upload.advance, cross_region=options.cross_region)
-    name = options.name or execution.new_name(options.job)
-    arn = execution.start(stack, execution_input(options, params, uris), name)
+        uris = inputs.resolve(given, stack, upload.advance, cross_region=options.cross_region)
+    name = options.name or execution.new_name(asked.name)
+    arn = execution.start(stack, asked.execution_input(uris), name)
     _say(f"Started {arn}")
     try:
-        progress = _follow(stack, arn, f"{options.job} ({name})")
+        progress = _follow(stack, arn, f"{asked.name} ({name})")
     except KeyboardInterrupt:
         execution.stop(stack, arn)
         _say(f"Interrupted: the execution is stopped. {arn}")
         raise
-    return _finish(stack, arn, progress, options)
-
-
-def parse_parameters(given: list[str], job: str) -> dict[str, Any]:
-    """Return the job's parameters from `name=value` texts: as JSON, but texts where the job declares texts.
-
-    Whether there is such a job, and what it takes, is for the stack to say: it may have others than we know.
-    """
-    try:
-        declared = catalogue.job_class(job).parameters()
-    except Exception:
-        declared = {}
-    params: dict[str, Any] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--param: got {text!r}; give name=value")
-        if name in declared and isinstance(declared[name].default, str):
-            params[name] = value
-        else:
-            try:
-                params[name] = json.loads(value)
-            except ValueError:
-                params[name] = value
-    return params
-
-
-def execution_input(options: argparse.Namespace, params: dict[str, Any], uris: list[str]) -> dict[str, Any]:
-    """Return the execution's input: job and input, and the fields whose options are given."""
-    document: dict[str, Any] = {"job": options.job, "input": _input_field(options, uris)}
-    if params:
-        document["params"] = params
-    fields = {
-        "partitions": options.partitions,
-        "fanIn": options.fan_in,
-        "splitBytes": options.split_bytes,
-        "concurrency": options.concurrency,
-        "maxBadRecords": options.max_bad_records,
-        "maxRecordBytes": options.max_record_bytes,
-        "output": options.output,
-    }
-    return document | {name: value for name, value in fields.items() if value is not None}
-
-
-def _input_field(options: argparse.Namespace, uris: list[str]) -> Any:
-    format: dict[str, Any] = {"type": options.format}
-    if options.delimiter:
-        format["delimiter"] = options.delimiter
-    if options.header:
-        format["header"] = True
-    if options.format is None:
-        if options.delimiter or options.header:
-            raise UsageError("--delimiter and --header go with --format csv")
-        return uris if len(uris) > 1 else uris[0]
-    return [{"uri": uri, "format": format} for uri in uris]
+    status = _finish(stack, arn, progress, options, inputs.uploaded(given, stack))
+    if progress.output and asked.is_query and not (options.out or options.json):
+        _show(stack, progress.output, DEFAULT_HEAD)
+    return status
 
 
 def _follow(stack: Stack, arn: str, title: str) -> Progress:
@@ -154,29 +119,27 @@ def _follow(stack: Stack, arn: str, title: str) -> Progress:
     return progress
 
 
-def _finish(stack: Stack, arn: str, progress: Progress, options: argparse.Namespace) -> int:
-    """Fetch the result, and tell people and programs how it went."""
+def _finish(
+    stack: Stack,
+    arn: str,
+    progress: Progress,
+    options: argparse.Namespace,
+    uploaded: Mapping[str, Path] = MappingProxyType({}),
+) -> int:
+    """Fetch the result, and tell people and programs how it went.
+
+    Args:
+        uploaded: local files by the URIs that they were uploaded to.
+    """
     found = failure.find(stack, arn, progress)
     document: dict[str, Any] = {"execution": arn, "status": progress.status}
     if found is None and progress.output is not None:
-        output = progress.output
-        document |= {"result": output["result"], "counters": output["counters"], "steps": output["steps"]}
         view.summary(err, progress)
-        _say(f"{options.job if 'job' in options else 'Job'} succeeded in {progress.seconds:.1f} s")
-        if output["counters"]["rejects"]:
-            folder = output["result"][0].partition("result/")[0] + "rejects/"
-            _say(
-                f"{output['counters']['rejects']:,} records could not be read; they are set aside in {folder}"
-            )
-        if options.out:
-            paths = results.fetch(stack, output["result"], options.out)
-            document["files"] = [str(path) for path in paths]
-            _say(f"Result: {len(paths)} file{'s' if len(paths) > 1 else ''} in {options.out}")
-        elif len(output["result"]) > 1:
-            _say(f"Result: {len(output['result'])} objects, {output['result'][0]} and on")
-        else:
-            _say(f"Result: {output['result'][0]}")
+        job = progress.output["job"]
+        _say(f"{job if isinstance(job, str) else 'Query'} succeeded in {progress.seconds:.1f} s")
+        document |= _bring(stack, progress.output, options)
     elif found is not None:
+        found = found.with_files(uploaded)
         document["error"] = found.to_json()
         view.failure(err, found)
         _say(f"Job {progress.status.lower().replace('_', ' ')} after {progress.seconds:.1f} s. {arn}")
@@ -184,6 +147,31 @@ def _finish(stack: Stack, arn: str, progress: Progress, options: argparse.Namesp
     if options.json:
         print(json.dumps(document, indent=2))
     return SUCCESS if found is None else FAILED
+
+
+def _bring(stack: Stack, output: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """Say where a result is, and bring it if that is asked for; return what programs are told."""
+    uris, counters = output["result"], output["counters"]
+    document = {"columns": output.get("columns", []), "result": uris}
+    document |= {"counters": counters, "steps": output["steps"]}
+    if counters["rejects"]:
+        folder = uris[0].partition("result/")[0] + "rejects/"
+        _say(f"{counters['rejects']:,} records could not be read; they are set aside in {folder}")
+    if options.out:
+        paths = results.fetch(stack, uris, options.out)
+        document["files"] = [str(path) for path in paths]
+        _say(f"Result: {len(paths)} file{'s' if len(paths) > 1 else ''} in {options.out}")
+    else:
+        _say(f"Result: {_described(uris)}")
+    return document
+
+
+def _show(stack: Stack, output: dict[str, Any], count: int) -> None:
+    """Print the first rows of a result."""
+    found = results.head(stack, output["result"], count)
+    view.table_of(out, output.get("columns") or found.columns, found.rows)
+    rows = output["counters"]["resultRecords"]
+    _say(f"{len(found.rows):,} of {rows:,} row{'' if rows == 1 else 's'}")
 
 
 def _watch(options: argparse.Namespace) -> int:
@@ -210,8 +198,8 @@ def _result(options: argparse.Namespace) -> int:
         for path in results.fetch(stack, uris, options.out):
             print(path)
     elif not options.json:
-        view.table_of(out, progress.output["columns"], results.rows(stack, uris, options.head))
-        _say(f"First rows of {_described(uris)}")
+        _show(stack, progress.output, options.head)
+        _say(f"Result: {_described(uris)}")
     return SUCCESS
 
 
@@ -224,32 +212,36 @@ def _described(uris: list[str]) -> str:
 
 
 def _jobs(options: argparse.Namespace) -> int:
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, Any]] = {}
     for name in catalogue.names():
         try:
-            found[name] = catalogue.job_class(name)
+            found[name] = _job_document(name)
         except Exception as error:  # one job's file may hold anything; the others are listed all the same
             _say(f"{name}: cannot be loaded. {described(error)}")
     if options.json:
-        print(json.dumps({name: _job_document(job) for name, job in found.items()}, indent=2))
+        print(json.dumps(found, indent=2))
     else:
         for name, job in found.items():
-            out.print(f"[bold]{name}[/bold]  {_first_line(job)}", highlight=False, soft_wrap=True)
-            for parameter, spec in job.parameters().items():
-                text = f"    --param {parameter}={json.dumps(spec.default)}  {spec.help}"
-                out.print(text, highlight=False, soft_wrap=True)
+            out.print(Text.assemble((name, "bold"), f"  {job['description']}"), soft_wrap=True)
+            for parameter, spec in job["parameters"].items():
+                text = f"    --param {parameter}={json.dumps(spec['default'])}  {spec['help']}"
+                out.print(Text(text), soft_wrap=True)
     return SUCCESS if len(found) == len(catalogue.names()) else FAILED
 
 
-def _first_line(job: Any) -> str:
-    return (job.__doc__ or "").strip().partition("\n")[0]
-
-
-def _job_document(job: Any) -> dict[str, Any]:
+def _job_document(name: str) -> dict[str, Any]:
+    job = catalogue.find(name)
     parameters = {
-        name: {"default": spec.default, "help": spec.help} for name, spec in job.parameters().items()
+        parameter: {"default": spec.default, "help": spec.help}
+        for parameter, spec in job.parameters().items()
     }
-    return {"description": _first_line(job), "parameters": parameters}
+    common = {"description": catalogue.summary(name), "parameters": parameters}
+    if not isinstance(job, SqlJob):
+        return {"kind": "python"} | common
+    columns = dict(job.columns) if isinstance(job.columns, Mapping) else job.columns
+    statements = {"map": job.map, "reduce": job.reduce, "finish": job.finish}
+    given = {role: dedent(text).strip() for role, text in statements.items() if text is not None}
+    return {"kind": "sql"} | common | {"columns": columns, "statements": given}
 
 
 def _local_start(options: argparse.Namespace) -> int:
@@ -318,129 +310,17 @@ def _generate(options: argparse.Namespace) -> int:
     return SUCCESS
 
 
-# ---- the grammar ------------------------------------------------------------------------------------------
-
-
-def _size(text: str) -> int:
-    try:
-        return generate.parse_size(text)
-    except generate.GenerateError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"got {text!r}; give a whole number")
-    return int(text)
-
-
-class Grammar:
-    """The commands and their options."""
-
-    def __init__(self) -> None:
-        self.parser = argparse.ArgumentParser(
-            prog="marla", description="MapReduce on AWS Step Functions and Lambda"
-        )
-        self._commands = self.parser.add_subparsers(required=True, metavar="COMMAND")
-        self._add_run()
-        self._add_jobs()
-        self._add_watch_and_result()
-        self._add_local()
-        self._add_generate()
-
-    def _command(
-        self, name: str, run: Any, help: str, *parents: argparse.ArgumentParser, under: Any = None
-    ) -> argparse.ArgumentParser:
-        command: argparse.ArgumentParser = (under or self._commands).add_parser(
-            name, help=help, description=help, parents=parents
-        )
-        command.set_defaults(run=run)
-        return command
-
-    def _where(self) -> argparse.ArgumentParser:
-        where = argparse.ArgumentParser(add_help=False)
-        clouds = where.add_mutually_exclusive_group()
-        clouds.add_argument("--stack", metavar="NAME", help="use this stack on AWS, with your credentials")
-        clouds.add_argument("--local", action="store_true", help="use the local cloud (the default)")
-        where.add_argument("--region", help="the stack's Region, if not your default")
-        return where
-
-    def _fetching(self) -> argparse.ArgumentParser:
-        fetching = argparse.ArgumentParser(add_help=False)
-        fetching.add_argument("--out", type=Path, metavar="DIR", help="bring the result to this folder")
-        fetching.add_argument(
-            "--overwrite", action="store_true", help="replace a result that the folder holds"
-        )
-        _add_json(fetching)
-        return fetching
-
-    def _add_run(self) -> None:
-        run = self._command(
-            "run", _run, "run a job over objects or files, and wait for it", self._where(), self._fetching()
-        )
-        add = run.add_argument
-        add("job", metavar="JOB", help="a job of the catalogue; see `marla jobs`")
-        add("input", metavar="INPUT", nargs="+", help="s3:// URIs; or files, folders and globs to upload")
-        add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the job")
-        add("--partitions", type=int, metavar="R", help="result objects (1)")
-        add("--fan-in", type=int, metavar="N", help="outputs that a reducer merges (by their size)")
-        add("--split-bytes", type=_size, metavar="SIZE", help="input of a mapper, such as 64MB")
-        add("--concurrency", type=int, metavar="N", help="workers at work at once (the stack's default)")
-        add("--max-bad-records", type=int, metavar="N", help="bad records to set aside, not fail for (0)")
-        add("--max-record-bytes", type=_size, metavar="SIZE", help="longest record (64MB)")
-        add("--format", choices=["text", "csv", "jsonl"], help="of the input, if not the job's own")
-        add("--delimiter", metavar="CHARACTER", help="of csv input (,)")
-        add("--header", action="store_true", help="csv input has a line of column names")
-        add("--output", choices=["csv", "jsonl"], help="of the result, if not the job's own")
-        add("--name", help="of the execution, and so of the job")
-        add("--cross-region", action="store_true", help="read buckets in other Regions too")
-
-    def _add_jobs(self) -> None:
-        _add_json(self._command("jobs", _jobs, "list the jobs of the catalogue"))
-
-    def _add_watch_and_result(self) -> None:
-        watch = self._command(
-            "watch", _watch, "follow an execution to its end", self._where(), self._fetching()
-        )
-        result = self._command(
-            "result", _result, "show a result's first rows, or fetch it", self._where(), self._fetching()
-        )
-        for command in (watch, result):
-            command.add_argument("execution", metavar="EXECUTION", help="an execution's name or ARN")
-        result.add_argument(
-            "--head", type=_count, default=DEFAULT_HEAD, metavar="N", help="rows to show (10)"
-        )
-
-    def _add_local(self) -> None:
-        local = self._commands.add_parser("local", help="the cloud on this machine")
-        commands = local.add_subparsers(required=True, metavar="COMMAND")
-        start = self._command("start", _local_start, "start it, deploy, and leave it running", under=commands)
-        start.add_argument(
-            "--parameter",
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help="a parameter of the template, kept until the local cloud is stopped",
-        )
-        self._command("stop", _local_stop, "stop it; everything in it is gone", under=commands)
-        _add_json(self._command("status", _local_status, "say what runs", under=commands))
-        self._command("env", _local_env, "print the variables for aws and sam to reach it", under=commands)
-
-    def _add_generate(self) -> None:
-        tables = self._command("generate", _generate, "write a table of the Pavlo benchmark from a seed")
-        add = tables.add_argument
-        add("table", choices=["uservisits", "rankings"])
-        add("dir", type=Path, metavar="DIR")
-        add("--size", metavar="SIZE", help="of each file, such as 16MB")
-        add("--files", type=int, default=1, metavar="N", help="how many files (1)")
-        add("--seed", type=int, default=0, metavar="N", help="the same seed gives the same bytes (0)")
-        add("--urls", type=int, default=100_000, metavar="N", help="pages that are visited (100000)")
-        add("--skip-existing", action="store_true", help="keep files that are there already")
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print one JSON document on standard output")
-
+COMMANDS = {
+    "run": _run,
+    "watch": _watch,
+    "result": _result,
+    "jobs": _jobs,
+    "local start": _local_start,
+    "local stop": _local_stop,
+    "local status": _local_status,
+    "local env": _local_env,
+    "generate": _generate,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

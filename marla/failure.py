@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -12,12 +14,18 @@ from botocore.exceptions import ClientError
 from .execution import Progress
 from .stack import Stack
 
+# Where a message begins with an object, that is what it is about.
 _PLACE = re.compile(r"(?P<object>s3://.+?)(?: at byte (?P<offset>\d+)|: | \()")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An error in the user's own terms; what is not known is empty."""
+    """An error in the user's own terms; what is not known is empty.
+
+    Attributes:
+        cause: may have several lines, as a wrong query has, with a mark below the place in it.
+        files: local files by the URIs of their uploaded copies, those that `cause` names.
+    """
 
     name: str
     cause: str
@@ -27,10 +35,24 @@ class Failure:
     partition: int | None = None
     object: str = ""
     offset: int | None = None
+    files: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return what is known, for the JSON document."""
-        return {name: value for name, value in asdict(self).items() if value not in {"", None}}
+        return {name: value for name, value in asdict(self).items() if value not in ("", None, {})}
+
+    def with_files(self, uploaded: Mapping[str, Path]) -> Failure:
+        """Return the failure with the local files that its cause is about.
+
+        Args:
+            uploaded: local files by the URIs of their copies.
+        """
+        cause, files = self.cause, {}
+        for uri in sorted(uploaded, key=len, reverse=True):  # a name may be the beginning of another
+            if uri in cause:
+                cause = cause.replace(uri, "")
+                files[uri] = str(uploaded[uri])
+        return replace(self, files=files)
 
     @property
     def place(self) -> str:
@@ -82,7 +104,7 @@ def _described(error: str, cause: str, state: str, task: dict[str, Any] | None =
         message = payload.get("errorMessage", cause)
     except (ValueError, AttributeError):
         message = cause
-    place = _PLACE.search(message)
+    place = _PLACE.match(message)
     task = task or {}
     return Failure(
         name=error,

@@ -28,30 +28,46 @@ class Upload(NamedTuple):
     size: int
 
 
+class Inputs(NamedTuple):
+    """What INPUT arguments stand for."""
+
+    uris: list[str]
+    uploads: list[Upload]
+
+
 Advance = Callable[[int, int], None]  # bytes uploaded so far, of
 
 
-def resolve(arguments: list[str], stack: Stack, advance: Advance, *, cross_region: bool = False) -> list[str]:
-    """Return the S3 URIs that some INPUT arguments stand for, uploading local files.
+def plan(arguments: list[str]) -> Inputs:
+    """Return what INPUT arguments stand for. Raises UsageError for what is neither an S3 URI nor a file."""
+    uris = [argument for argument in arguments if argument.startswith("s3://")]
+    for uri in uris:
+        if not _BUCKET.fullmatch(_bucket(uri)):
+            raise UsageError(f"INPUT: got {uri!r}; give a URI such as s3://bucket/folder/")
+    local = [argument for argument in arguments if not argument.startswith("s3://")]
+    return Inputs(uris, plan_uploads(local) if local else [])
+
+
+def resolve(inputs: Inputs, stack: Stack, advance: Advance, *, cross_region: bool = False) -> list[str]:
+    """Return the S3 URIs of an input, with its local files uploaded.
 
     Args:
         advance: called with the bytes uploaded so far and in all.
-        cross_region: whether buckets in another Region than the stack are allowed.
-
-    Raises:
-        UsageError: for what is neither an S3 URI nor a file, and for a bucket in another Region.
+        cross_region: whether buckets in another Region than the stack are allowed; a UsageError if not.
     """
-    uris = [argument for argument in arguments if argument.startswith("s3://")]
-    for uri in uris:
-        if not _BUCKET.fullmatch(uri.removeprefix("s3://").partition("/")[0]):
-            raise UsageError(f"INPUT: got {uri!r}; give a URI such as s3://bucket/folder/")
     if not cross_region:
-        for bucket in dict.fromkeys(uri.removeprefix("s3://").partition("/")[0] for uri in uris):
+        for bucket in dict.fromkeys(map(_bucket, inputs.uris)):
             _check_region(stack, bucket)
-    local = [argument for argument in arguments if not argument.startswith("s3://")]
-    if local:
-        uris.append(upload(plan_uploads(local), stack, advance))
-    return uris
+    return inputs.uris + ([upload(inputs.uploads, stack, advance)] if inputs.uploads else [])
+
+
+def uploaded(inputs: Inputs, stack: Stack) -> dict[str, Path]:
+    """Return the local files of an input, by the URIs that they are uploaded to."""
+    return {f"s3://{stack.job_bucket}/{one.key}": one.path for one in inputs.uploads}
+
+
+def _bucket(uri: str) -> str:
+    return uri.removeprefix("s3://").partition("/")[0]
 
 
 def _check_region(stack: Stack, bucket: str) -> None:

@@ -7,12 +7,13 @@ import io
 import itertools
 import json
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from .errors import UsageError
+from .errors import CloudError, UsageError
 from .stack import Stack
+
+PARQUET_BYTES = 1 << 30  # of a part that is fetched whole to show its first rows
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -45,23 +46,74 @@ def fetch(stack: Stack, uris: list[str], folder: Path) -> list[Path]:
         return [path.rename(folder / path.name) for path in sorted(Path(downloads).iterdir())]
 
 
-def rows(stack: Stack, uris: list[str], count: int) -> list[list[Any]]:
+class Rows(NamedTuple):
+    """Rows of a result as texts, and the names of their columns where the objects say them."""
+
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def head(stack: Stack, uris: list[str], count: int) -> Rows:
     """Return the first rows of a result, in the order of its parts."""
-    return list(itertools.islice(_rows(stack, uris), count))
-
-
-def _rows(stack: Stack, uris: list[str]) -> Iterator[list[Any]]:
+    columns: list[str] = []
+    rows: list[list[str]] = []
     for uri in uris:
-        bucket, key = split_uri(uri)
-        body = stack.s3.get_object(Bucket=bucket, Key=key)["Body"]
-        lines = io.TextIOWrapper(io.BufferedReader(_Stream(body)), encoding="utf-8", newline="")
-        try:
-            if key.endswith(".jsonl"):
-                yield from (list(json.loads(line).values()) for line in lines)
-            else:
-                yield from csv.reader(lines)
-        finally:
-            body.close()
+        if len(rows) == count:
+            break
+        part = _head_of(stack, uri, count - len(rows))
+        columns = columns or part.columns
+        rows += part.rows
+    return Rows(columns, rows)
+
+
+def _head_of(stack: Stack, uri: str, count: int) -> Rows:
+    if uri.endswith(".parquet"):
+        return _head_of_parquet(stack, uri, count)
+    bucket, key = split_uri(uri)
+    body = stack.s3.get_object(Bucket=bucket, Key=key)["Body"]
+    lines = io.TextIOWrapper(io.BufferedReader(_Stream(body)), encoding="utf-8", newline="")
+    try:
+        if not uri.endswith(".jsonl"):
+            return Rows([], list(itertools.islice(csv.reader(lines), count)))
+        objects = [json.loads(line) for line in itertools.islice(lines, count)]
+        names = list(objects[0]) if objects else []
+        return Rows(names, [[_text(value) for value in row.values()] for row in objects])
+    finally:
+        body.close()
+
+
+def _text(value: Any) -> str:
+    """Return a JSON value as csv has it: a text as it is, nothing for null."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _head_of_parquet(stack: Stack, uri: str, count: int) -> Rows:
+    bucket, key = split_uri(uri)
+    size = stack.s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+    if size > PARQUET_BYTES:
+        raise CloudError(
+            f"{uri}: {size:,} bytes are too many to fetch for some rows; bring it with --out DIR"
+        )
+    with tempfile.TemporaryDirectory(prefix="marla-") as folder:
+        path = Path(folder, "part.parquet")
+        stack.s3.download_file(bucket, key, str(path))
+        return _rows_of_parquet(path, count)
+
+
+def _rows_of_parquet(path: Path, count: int) -> Rows:
+    import duckdb  # noqa: PLC0415 - takes its time, and parquet is rare
+
+    with duckdb.connect(":memory:", config={"autoload_known_extensions": False}) as database:
+        database.execute("SET allowed_paths = [$path]", {"path": str(path)})
+        database.execute("SET enable_external_access = false")
+        found = database.execute(
+            "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM read_parquet($path) LIMIT $count",
+            {"path": str(path), "count": count},
+        )
+        columns = [column[0] for column in found.description or []]
+        return Rows(columns, [["" if text is None else text for text in row] for row in found.fetchall()])
 
 
 class _Stream(io.RawIOBase):

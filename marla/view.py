@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from functools import partial
+from itertools import pairwise
+from textwrap import indent
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +19,8 @@ from rich.text import Text
 
 from .execution import Phase, Progress
 from .failure import Failure
+
+_MARK = re.compile(r" *\^+ *")  # below a line of a query
 
 
 def size_text(count: int | None) -> str:
@@ -178,15 +183,35 @@ def _seconds_of_steps(phases: list[Phase]) -> list[float]:
 def failure(console: Console, found: Failure) -> None:
     """Print why a job failed."""
     console.print(Text.assemble((found.name, "bold red"), f" in {found.place}" if found.place else ""))
-    console.print(f"  {found.cause}", highlight=False, markup=False, soft_wrap=True)
+    show = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    show(indent(untabbed(found.cause), "  "))
+    for uri, path in found.files.items():
+        show(f"  {uri} is the copy of {path}")
 
 
-def table_of(console: Console, columns: list[str], rows: Iterable[list[object]]) -> None:
+def untabbed(message: str) -> str:
+    """Return an error's message with spaces for tabs, so that its mark stands below what it means.
+
+    DuckDB repeats a line of the query, `LINE 2: …`, and marks the place below it, as if tabs had no width.
+    """
+    lines = message.split("\n")
+    for index, (line, mark) in enumerate(pairwise(lines)):
+        if line.startswith("LINE ") and _MARK.fullmatch(mark):
+            before = mark.index("^")
+            tabs = 0
+            for place, character in enumerate(line):
+                tabs += character == "\t" and place - tabs <= before
+            lines[index + 1] = " " * tabs + mark
+    return "\n".join(lines).replace("\t", " ")
+
+
+def table_of(console: Console, columns: list[str], rows: list[list[str]]) -> None:
     """Print rows with column names, where there are names for all."""
-    rows = list(rows)
-    width = max((len(row) for row in rows), default=0)
+    width = max((len(row) for row in rows), default=len(columns))
     names = columns if len(columns) == width else [f"column {number + 1}" for number in range(width)]
-    table = Table(*names, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(Text(name))
     for row in rows:
-        table.add_row(*(Text(str(value)) for value in row))
+        table.add_row(*map(Text, row))
     console.print(table)

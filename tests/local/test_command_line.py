@@ -47,8 +47,17 @@ def test_run_brings_exactly_the_result_and_says_what_it_did(words: Path, tmp_pat
 def test_json_is_one_document_with_all_that_is_promised(words: Path) -> None:
     done = marla("run", "wordcount", words, "--json", "--partitions", "2")
     document = json.loads(done.stdout)
-    assert document.keys() == {"execution", "status", "result", "counters", "steps", "seconds"}
+    assert document.keys() == {
+        "execution",
+        "status",
+        "columns",
+        "result",
+        "counters",
+        "steps",
+        "seconds",
+    }
     assert document["status"] == "SUCCEEDED"
+    assert document["columns"] == ["word", "count"]
     assert len(document["result"]) == 2
     assert document["counters"]["inputRecords"] == 3
     assert [step["step"] for step in document["steps"]] == [0, 1]
@@ -66,15 +75,16 @@ def test_a_failed_job_ends_with_status_1_and_tells_people_and_programs_where(tmp
     assert error["object"].endswith("/visits.csv")
     assert "BadRecord in Map, task 0" in done.stderr
     assert f"/visits.csv at byte {offset}" in done.stderr
+    assert f"/visits.csv is the copy of {tmp_path / 'visits.csv'}" in done.stderr
     assert "maxBadRecords" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_an_unknown_job_is_told_with_the_jobs_that_there_are(words: Path) -> None:
     done = marla("run", "wordcuont", words)
-    assert done.returncode == 1
-    assert "UnknownJob" in done.stderr
-    assert "uservisits, wordcount" in done.stderr
+    assert done.returncode == 2
+    assert "wordcount; did you mean wordcount?" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_result_can_be_shown_and_fetched_later_by_name(words: Path, tmp_path: Path) -> None:
@@ -101,6 +111,95 @@ def test_a_finished_execution_can_be_watched_and_a_missing_one_is_an_error(words
     assert missing.returncode == 1
     assert "never-started" in missing.stderr
     assert "Traceback" not in missing.stderr
+
+
+@pytest.fixture
+def visits(tmp_path: Path) -> Path:
+    path = tmp_path / "visits.csv"
+    path.write_text("ip,day,revenue\nb,2026-01-02,1.5\na,2026-01-03,2\nb,2026-01-04,\n")
+    return path
+
+
+def table(shown: str) -> list[list[str]]:
+    return [line.split() for line in shown.splitlines()]
+
+
+def test_the_rows_of_a_query_come_to_standard_output(visits: Path) -> None:
+    query = "SELECT ip, sum(revenue) AS revenue, count(*) AS n FROM input GROUP BY ip"
+    done = marla("run", "--sql", query, visits, "--header")
+    assert done.returncode == 0, done.stderr
+    assert table(done.stdout) == [["ip", "revenue", "n"], ["a", "2.0", "1"], ["b", "1.5", "2"]]
+    assert "Query succeeded" in done.stderr
+    assert ":sql-2" in done.stderr
+
+
+def test_a_query_over_csv_without_a_header_takes_names_and_types(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("b,2026-01-02,1.5\na,2026-01-03,2\n")
+    (tmp_path / "b.csv").write_text("b,2026-01-04,\n")
+    arguments = ["run", "--columns", "ip VARCHAR, day DATE, revenue DOUBLE", "--param", "since=2026-01-03"]
+    query = "SELECT ip, max(day) AS last, avg(revenue) AS mean FROM input WHERE day >= $since GROUP BY ip"
+    done = marla(*arguments, "--sql", query, tmp_path / "a.csv", tmp_path / "b.csv", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["columns"] == ["ip", "last", "mean"]
+    assert document["counters"]["inputRecords"] == 3
+    shown = marla("result", document["execution"])
+    assert table(shown.stdout) == [["ip", "last", "mean"], ["a", "2026-01-03", "2.0"], ["b", "2026-01-04"]]
+
+
+def test_parquet_is_written_shown_fetched_and_read_again(visits: Path, tmp_path: Path) -> None:
+    statements = {
+        "map": "SELECT DISTINCT ip, day FROM input",
+        "reduce": "SELECT DISTINCT ip, day FROM input",
+        "finish": "SELECT ip, count(*) AS days FROM input GROUP BY ip ORDER BY ip",
+        "key": ["ip"],
+    }
+    (tmp_path / "days.json").write_text(json.dumps(statements))
+    arguments: list[str | Path] = [
+        "run",
+        visits,
+        "--sql-file",
+        tmp_path / "days.json",
+        "--header",
+        "--name",
+        "as-parquet",
+    ]
+    done = marla(*arguments, "--output", "parquet", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["part-00000.parquet"]
+    shown = marla("result", "as-parquet")
+    assert table(shown.stdout) == [["ip", "days"], ["a", "1"], ["b", "2"]]
+    again = marla("run", "--sql", "SELECT sum(days) AS days FROM input", tmp_path / "out")
+    assert table(again.stdout) == [["days"], ["3"]], again.stderr
+
+
+def test_a_wrong_query_is_told_with_the_place_before_anything_is_uploaded(visits: Path) -> None:
+    done = marla("run", "--sql", "SELECT ip FRM x y FROM input", visits, "--header")
+    assert done.returncode == 2
+    assert "Uploaded" not in done.stderr
+    *_, line, mark = done.stderr.splitlines()
+    assert line.index("x y") == mark.index("^")
+
+
+def test_a_query_that_does_not_fit_the_data_is_told_with_the_place(visits: Path) -> None:
+    done = marla("run", "--sql", "SELECT nope FROM input", visits, "--header", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["name"] == "InvalidQuery"
+    lines = done.stderr.splitlines()
+    mark = next(index for index, line in enumerate(lines) if line.strip() == "^^^^")
+    assert lines[mark - 1].index("nope") == lines[mark].index("^")
+
+
+def test_a_bad_record_of_a_query_names_the_local_file(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("a,1\nb,much\n")
+    done = marla(
+        "run", "--sql", "FROM input", tmp_path / "bad.csv", "--columns", "ip VARCHAR, revenue DOUBLE"
+    )
+    assert done.returncode == 1
+    assert "BadRecord in Map, task 0" in done.stderr
+    assert "/bad.csv at byte 4" in done.stderr
+    assert f"/bad.csv is the copy of {tmp_path / 'bad.csv'}" in done.stderr
 
 
 def test_interrupting_stops_the_execution_and_says_so(stack: Stack, tmp_path: Path) -> None:

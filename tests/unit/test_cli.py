@@ -5,27 +5,30 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from rich.console import Console
 
-from marla import cli, results, view
-from marla.errors import UsageError
+from marla import cli, request, results, view
+from marla.arguments import Grammar
+from marla.errors import CloudError, UsageError
 from marla.execution import Phase, Progress
 from marla.stack import Stack
 
 
-def options(*arguments: str) -> argparse.Namespace:
-    return cli.Grammar().parser.parse_args(["run", *arguments])
+def asked(*arguments: str) -> request.Request:
+    return request.from_options(Grammar().parse(["run", *arguments]))
 
 
 def made(*arguments: str, uris: list[str] | None = None) -> dict[str, Any]:
-    given = options(*arguments)
-    params = cli.parse_parameters(given.param, given.job)
-    return cli.execution_input(given, params, uris or ["s3://b/x/"])
+    return asked(*arguments).execution_input(uris or ["s3://b/x/"])
 
 
 def test_job_and_input_are_all_that_is_sent_when_nothing_else_is_given() -> None:
@@ -59,26 +62,97 @@ def test_a_format_is_sent_with_each_input() -> None:
     ]
 
 
-def test_options_of_csv_without_csv_are_refused() -> None:
-    with pytest.raises(UsageError, match="--format csv"):
-        made("wordcount", "a", "--header")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--header"], "--header: .*give --format csv"),
+        (["--format", "jsonl", "--delimiter", ";"], "--delimiter: .*the format is jsonl"),
+        (["--format", "csv", "--delimiter", "ab"], "--delimiter: got 'ab'; give one character"),
+        (["--format", "csv", "--quote", "ab"], "--quote: got 'ab'; give one character"),
+        (["--columns", "a INT"], "--columns: got 'a INT'; it goes with --sql"),
+        (["--param", "prefix"], "--param: got 'prefix'; give name=value"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_with_what_to_do(arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        asked("uservisits", "a", *arguments)
 
 
-@pytest.mark.parametrize(("text", "value"), [("k=4", 4), ("k=1.5", 1.5), ("k=true", True), ("k=a=b", "a=b")])
+def test_a_tab_may_be_written_as_shells_let_it() -> None:
+    made_input = made("wordcount", "a", "--format", "csv", "--delimiter", r"\t", "--quote", "")["input"]
+    assert made_input[0]["format"] == {"type": "csv", "delimiter": "\t", "quote": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("k=4", 4), ("k=1.5", 1.5), ("k=true", True), ("k=a=b", "a=b"), ("k=NaN", "NaN"), ('k="4"', "4")],
+)
 def test_parameters_are_json_where_they_can_be(text: str, value: object) -> None:
-    assert cli.parse_parameters([text], "a-job-that-only-the-stack-has") == {"k": value}
+    assert asked("a-job-that-only-the-stack-has", "x", "--param", text).params == {"k": value}
 
 
-def test_a_parameter_without_a_value_is_refused() -> None:
-    with pytest.raises(UsageError, match="name=value"):
-        cli.parse_parameters(["prefix"], "uservisits")
+def test_operands_and_options_may_stand_in_any_order() -> None:
+    found = asked("--partitions", "2", "wordcount", "--param", "a=1", "x", "--json", "y", "--", "-z")
+    assert (found.job, found.inputs, found.fields) == ("wordcount", ["x", "y", "-z"], {"partitions": 2})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "JOB: got nothing to run"),
+        (["wordcount"], "INPUT: got nothing; give what wordcount is to read"),
+        (["s3://b/x/"], "JOB: got s3://b/x/, which is an input"),
+        (["SELECT 1 FROM input", "x"], 'JOB: .*is no job; for a query give --sql "SELECT 1 FROM input"'),
+    ],
+)
+def test_what_is_missing_is_told(arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        asked(*arguments)
+
+
+def test_a_job_that_the_local_cloud_cannot_have_is_refused_with_the_one_that_was_meant(
+    tmp_path: Path,
+) -> None:
+    request.check_job("wordcount")
+    with pytest.raises(UsageError, match=r"no 'wordcuont'; the jobs are .*; did you mean wordcount\?"):
+        request.check_job("wordcuont")
+    with pytest.raises(UsageError, match="which is an input; give a job"):
+        request.check_job(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("option", "remedy"), [("--fromat", "did you mean --format?"), ("--zzz", "see `marla run --help`")]
+)
+def test_an_unknown_option_is_refused_with_the_one_that_was_meant(
+    capsys: pytest.CaptureFixture[str], option: str, remedy: str
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["run", "wordcount", "x", option, "csv"])
+    assert exit_.value.code == 2
+    assert f"{option}: there is no such option" in (said := capsys.readouterr().err)
+    assert remedy in said
+
+
+def test_more_than_a_command_takes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["jobs", "more"])
+    assert exit_.value.code == 2
+    assert "unrecognized arguments: more" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"marla {version('marla')}\n"
 
 
 def test_wrong_usage_ends_with_status_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "part-00000.csv").write_text("x")
     assert cli.main(["run", "wordcount", "x", "--out", str(tmp_path)]) == 2
+    assert cli.main(["run", "wordcount"]) == 2
     with pytest.raises(SystemExit) as exit_:
-        cli.main(["run", "wordcount"])
+        cli.main(["result"])
     assert exit_.value.code == 2
     assert cli.main(["generate", "uservisits", str(tmp_path), "--size", "16 parsecs"]) == 2
 
@@ -94,7 +168,7 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_option_has_help() -> None:
-    parsers = [cli.Grammar().parser]
+    parsers = [Grammar().parser]
     for parser in parsers:
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
@@ -111,6 +185,27 @@ def test_jobs_are_listed_with_a_line_each(capsys: pytest.CaptureFixture[str]) ->
     assert all(job["description"].endswith(".") for job in jobs.values())
 
 
+def test_a_sql_job_is_listed_with_its_statements_and_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["jobs", "--json"]) == 0
+    jobs = json.loads(capsys.readouterr().out)
+    assert jobs["wordcount"].keys() == {"kind", "description", "parameters"}
+    job = jobs["uservisits-sql"]
+    assert (job["kind"], job["parameters"]["prefix"]["default"]) == ("sql", 8)
+    assert job["columns"]["adRevenue"] == "DOUBLE"
+    assert job["statements"].keys() == {"map", "reduce"}
+    assert job["description"].startswith("Sum adRevenue")
+
+
+def test_a_reader_who_has_seen_enough_ends_it_quietly() -> None:
+    command = [sys.executable, "-m", "marla", "jobs", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    process.stdout.close()
+    assert process.stderr
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=30) == 1
+
+
 class FakeS3:
     """Objects by key."""
 
@@ -120,6 +215,9 @@ class FakeS3:
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         return {"Body": io.BytesIO(self.objects[Key])}
 
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        return {"ContentLength": len(self.objects[Key])}
+
     def download_file(self, bucket: str, key: str, path: str) -> None:
         Path(path).write_bytes(self.objects[key])
 
@@ -128,16 +226,63 @@ def stack_with(objects: dict[str, bytes]) -> Stack:
     return Stack("marla", "us-east-1", "arn:machine", "b", lambda service: FakeS3(objects))
 
 
+def head_of(name: str, data: bytes, count: int = 10) -> results.Rows:
+    return results.head(stack_with({name: data}), [f"s3://b/{name}"], count)
+
+
 def test_the_first_rows_come_from_as_many_parts_as_it_takes() -> None:
     stack = stack_with({"part-0.csv": b'a,1\n"b,c",2\n', "part-1.csv": b"d,3\n"})
     uris = ["s3://b/part-0.csv", "s3://b/part-1.csv"]
-    assert results.rows(stack, uris, 3) == [["a", "1"], ["b,c", "2"], ["d", "3"]]
-    assert results.rows(stack, uris, 1) == [["a", "1"]]
+    assert results.head(stack, uris, 3).rows == [["a", "1"], ["b,c", "2"], ["d", "3"]]
+    assert results.head(stack, uris, 1).rows == [["a", "1"]]
+    assert results.head(stack, uris, 0).rows == []
 
 
-def test_rows_of_jsonl_are_its_values() -> None:
-    stack = stack_with({"part-0.jsonl": '{"word": "한", "count": 2}\n'.encode()})
-    assert results.rows(stack, ["s3://b/part-0.jsonl"], 5) == [["한", 2]]
+def test_rows_of_jsonl_are_its_values_under_its_names() -> None:
+    found = head_of(
+        "part-0.jsonl", '{"word": "한", "n": 2, "more": {"a": [null, true]}, "no": null}\n'.encode()
+    )
+    assert found == (["word", "n", "more", "no"], [["한", "2", '{"a": [null, true]}', ""]])
+
+
+def parquet(folder: Path, query: str) -> bytes:
+    path = folder / "made.parquet"
+    duckdb.sql(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+    return path.read_bytes()
+
+
+def test_rows_of_parquet_are_shown_as_csv_has_them(tmp_path: Path) -> None:
+    query = (
+        "SELECT 'a' AS word, 1.50::DECIMAL(9, 2) AS sum, DATE '2026-01-02' AS day, NULL AS no, [1] AS list"
+    )
+    found = head_of("part-0.parquet", parquet(tmp_path, query))
+    assert found == (["word", "sum", "day", "no", "list"], [["a", "1.50", "2026-01-02", "", "[1]"]])
+
+
+def test_as_many_rows_of_parquet_as_are_asked_for(tmp_path: Path) -> None:
+    data = parquet(tmp_path, "SELECT i FROM range(100000) AS t(i) ORDER BY i")
+    assert head_of("part-0.parquet", data, 3).rows == [["0"], ["1"], ["2"]]
+
+
+def test_parquet_too_large_to_fetch_for_a_look_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(results, "PARQUET_BYTES", 10)
+    with pytest.raises(CloudError, match=r"part-0\.parquet: .* bytes are too many .*--out DIR"):
+        head_of("part-0.parquet", parquet(tmp_path, "SELECT 1 AS a"))
+
+
+def printed(columns: list[str], rows: list[list[str]]) -> list[list[str]]:
+    console = Console(file=io.StringIO(), width=80)
+    view.table_of(console, columns, rows)
+    assert isinstance(console.file, io.StringIO)
+    return [line.split() for line in console.file.getvalue().splitlines()]
+
+
+def test_a_table_has_names_where_there_is_one_for_each_column_and_numbers_where_not() -> None:
+    assert printed(["a", "[b]"], [["1", "[bold]"]]) == [["a", "[b]"], ["1", "[bold]"]]
+    assert printed(["a"], [["1", "2"]])[0] == ["column", "1", "column", "2"]
+    assert printed(["a", "b"], []) == [["a", "b"]]
 
 
 def test_fetching_replaces_an_earlier_result_whole(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from marla import execution, failure
+from marla import execution, failure, view
 from marla.execution import Progress
 from marla.stack import Stack
 
@@ -194,6 +197,14 @@ def test_a_failure_is_the_first_failing_task_with_object_and_offset() -> None:
     assert found.to_json()["cause"] == "s3://in/a b.csv at byte 17: ValueError: x"
 
 
+def test_an_object_within_a_sentence_is_not_guessed_at() -> None:
+    cause = "sql.columns: got nothing that says what those of s3://b/a.csv are. Give them: names (with types)"
+    fake = FakeStepFunctions([], status="FAILED", error="InvalidQuery", cause=cause)
+    found = failure.find(stack_of(fake), ARN, followed(fake))
+    assert found is not None
+    assert (found.object, found.cause) == ("", cause)
+
+
 def test_a_failure_of_the_coordinator_is_its_own_error_and_cause() -> None:
     history = History().enter("Fail", "No input", 0)
     fake = FakeStepFunctions(history.events, status="FAILED", error="NoInput", cause="input: no objects")
@@ -205,6 +216,44 @@ def test_an_offset_of_zero_is_told_too() -> None:
     found = failure.Failure("BadRecord", "why", "Map", task=0, object="s3://b/k", offset=0)
     assert found.to_json()["offset"] == 0
     assert found.to_json()["task"] == 0
+
+
+def test_a_failure_names_the_local_file_that_an_object_is_the_copy_of() -> None:
+    cause = "s3://b/input/1/a.csv.gz at byte 0: no"
+    found = failure.Failure("BadRecord", cause, "Map", object="s3://b/input/1/a.csv.gz")
+    uploaded = {f"s3://b/input/1/{name}": Path("mine", name) for name in ("a.csv", "a.csv.gz", "b.csv")}
+    assert found.with_files(uploaded).files == {"s3://b/input/1/a.csv.gz": "mine/a.csv.gz"}
+    assert "files" not in found.to_json()
+    console = Console(file=io.StringIO(), width=80)
+    view.failure(console, found.with_files(uploaded))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[1:] == [
+        "  s3://b/input/1/a.csv.gz at byte 0: no",
+        "  s3://b/input/1/a.csv.gz is the copy of mine/a.csv.gz",
+    ]
+
+
+WRONG_QUERY = """sql.map: Parser Error: syntax error at or near "FRM"
+
+LINE 3: \tsum(x),\ty FRM
+                 ^"""
+
+
+def test_a_wrong_query_is_shown_with_its_lines_and_the_mark_below_the_place() -> None:
+    console = Console(file=io.StringIO(), width=40)
+    view.failure(console, failure.Failure("InvalidQuery", WRONG_QUERY, "Check job"))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines() == [
+        "InvalidQuery in Check job",
+        '  sql.map: Parser Error: syntax error at or near "FRM"',
+        "",
+        "  LINE 3:  sum(x), y FRM",
+        "                     ^",
+    ]
+
+
+def test_a_wrong_query_goes_to_programs_as_it_is() -> None:
+    assert failure.Failure("InvalidQuery", WRONG_QUERY).to_json()["cause"] == WRONG_QUERY
 
 
 def test_a_success_has_no_failure() -> None:

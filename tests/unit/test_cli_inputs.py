@@ -90,7 +90,7 @@ def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
 def test_local_files_are_uploaded_and_stand_for_their_folder(stack: Stack, tmp_path: Path) -> None:
     folder = make(tmp_path, a_dot_csv="1", sub__b_dot_csv="22")
     shown: list[tuple[int, int]] = []
-    uris = inputs.resolve([str(folder)], stack, lambda done, total: shown.append((done, total)))
+    uris = inputs.resolve(inputs.plan([str(folder)]), stack, lambda done, total: shown.append((done, total)))
     assert len(uris) == 1
     prefix = uris[0].removeprefix(f"s3://{BUCKET}/")
     assert uploaded(stack) == {prefix + "a.csv": b"1", prefix + "sub/b.csv": b"22"}
@@ -102,7 +102,8 @@ def test_the_same_files_are_not_uploaded_twice_and_changed_ones_are(stack: Stack
     shown: list[tuple[int, int]] = []
 
     def resolve() -> list[str]:
-        return inputs.resolve([str(folder)], stack, lambda done, total: shown.append((done, total)))
+        given = inputs.plan([str(folder)])
+        return inputs.resolve(given, stack, lambda done, total: shown.append((done, total)))
 
     first = resolve()
     shown.clear()
@@ -116,9 +117,24 @@ def test_the_same_files_are_not_uploaded_twice_and_changed_ones_are(stack: Stack
 
 def test_uris_and_files_go_together(stack: Stack, tmp_path: Path) -> None:
     make(tmp_path, a_dot_csv="1")
-    uris = inputs.resolve([f"s3://{BUCKET}/x/", str(tmp_path)], stack, nothing)
+    uris = inputs.resolve(inputs.plan([f"s3://{BUCKET}/x/", str(tmp_path)]), stack, nothing)
     assert uris[0] == f"s3://{BUCKET}/x/"
     assert len(uris) == 2
+
+
+def test_a_copy_is_told_apart_by_the_file_that_it_is_of(stack: Stack, tmp_path: Path) -> None:
+    folder = make(tmp_path, a_dot_csv="1", sub__b_dot_csv="22")
+    given = inputs.plan([str(folder)])
+    (uri,) = inputs.resolve(given, stack, nothing)
+    assert inputs.uploaded(given, stack) == {
+        f"{uri}a.csv": folder / "a.csv",
+        f"{uri}sub/b.csv": folder / "sub" / "b.csv",
+    }
+
+
+def test_what_is_no_uri_of_a_bucket_is_refused() -> None:
+    with pytest.raises(UsageError, match="INPUT: got 's3://B/x/'; give a URI"):
+        inputs.plan(["s3://B/x/"])
 
 
 class OtherRegion:
@@ -142,5 +158,5 @@ def test_a_bucket_in_another_region_is_refused_with_the_reason(refuses: bool) ->
     with pytest.raises(
         UsageError, match=r"far is in eu-west-1, the stack marla in us-east-1.*--cross-region"
     ):
-        inputs.resolve(["s3://far/x/"], stack, nothing)
-    assert inputs.resolve(["s3://far/x/"], stack, nothing, cross_region=True) == ["s3://far/x/"]
+        inputs.resolve(inputs.plan(["s3://far/x/"]), stack, nothing)
+    assert inputs.resolve(inputs.plan(["s3://far/x/"]), stack, nothing, cross_region=True) == ["s3://far/x/"]
