@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint aws-test sam-local lock clean
+PEERS := .venv-peers
+
+.PHONY: demo test lint aws-test sam-local bench lock clean
 
 demo: $(READY)
 	$(BIN)/python -m marla.demo
@@ -27,6 +29,11 @@ aws-test: $(READY)
 sam-local: $(READY)
 	./scripts/sam_local.sh
 
+# All benchmarks, side by side with their peers, in half an hour; see docs/benchmarks.md. For a part of them:
+# make bench BENCH='--only workers --rounds 3'
+bench: $(READY) $(PEERS)/.ready
+	$(BIN)/python -m bench $(BENCH)
+
 # Writes requirements.txt anew, with the newest versions that pyproject.toml allows.
 lock: $(READY)
 	echo '# Every package at the version that is tested. Made by `make lock` from pyproject.toml; do not edit.' > requirements.txt
@@ -35,7 +42,7 @@ lock: $(READY)
 
 clean:
 	if [ -x $(BIN)/marla ]; then $(BIN)/marla local stop; fi
-	rm -rf $(VENV) .marla .aws-sam demo-data demo-result *.egg-info
+	rm -rf $(VENV) $(PEERS) .bench .marla .aws-sam demo-data demo-result *.egg-info
 
 $(READY): requirements.txt pyproject.toml
 	python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("MARLA needs Python 3.11 or later")'
@@ -43,3 +50,8 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $(READY)
+
+$(PEERS)/.ready: bench/requirements-peers.txt
+	python3 -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements-peers.txt
+	touch $(PEERS)/.ready

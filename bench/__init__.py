@@ -1,1 +1,1 @@
-"""Benchmarks: each is run by hand, prints a table, and says what machine it ran on."""
+"""Benchmarks: `make bench`, and `python -m bench.memory`. What they measured is in docs/benchmarks.md."""
