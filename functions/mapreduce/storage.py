@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -24,6 +24,7 @@ Response = TypeVar("Response")
 
 # An upload is one PUT below this size and a multipart upload above it; S3 wants parts of 5 MiB or more.
 UPLOAD_PART_BYTES = 5 << 20
+WRITERS = 4  # that can upload at the same time; a task has one or two
 INTERMEDIATE = "marla=intermediate"  # the tag that the job bucket's lifecycle rule expires
 REFUSALS = {"AccessDenied", "403"}  # the second is what a HEAD, which has no body, answers
 
@@ -40,6 +41,7 @@ class ObjectStore:
 
     def __init__(self, client: S3Client) -> None:
         self._client = client
+        self._uploads = ThreadPoolExecutor(WRITERS, thread_name_prefix="upload")
 
     def read(self, bucket: str, key: str, start: int, stop: int, etag: str = "") -> Range:
         """Return bytes `[start, stop)` of an object, or fewer where it ends earlier.
@@ -69,7 +71,8 @@ class ObjectStore:
         self, bucket: str, key: str, *, intermediate: bool, metadata: dict[str, str] | None = None
     ) -> ObjectWriter:
         """Return a writer whose object appears whole when it is closed, or not at all."""
-        return ObjectWriter(self._client, bucket, key, INTERMEDIATE if intermediate else "", metadata or {})
+        tags = INTERMEDIATE if intermediate else ""
+        return ObjectWriter(self._client, self._uploads, bucket, key, tags, metadata or {})
 
     def metadata(self, bucket: str, key: str) -> dict[str, str]:
         """Return the user metadata of an object."""
@@ -93,15 +96,25 @@ class ObjectStore:
 
 
 class ObjectWriter:
-    """Writes one object: a PUT if it is small, else a multipart upload.
+    """Writes one object: a PUT if it is small, else a multipart upload, each part while the next is written.
 
     Used as a context manager it publishes the object at a clean end and leaves nothing after an exception.
     Raises StorageUnavailable if S3 did not take it in spite of the SDK's retries, and StorageRefused if it
     may not be written.
     """
 
-    def __init__(self, client: S3Client, bucket: str, key: str, tags: str, metadata: dict[str, str]) -> None:
+    def __init__(  # noqa: PLR0913 - what it takes to write an object
+        self,
+        client: S3Client,
+        uploads: ThreadPoolExecutor,
+        bucket: str,
+        key: str,
+        tags: str,
+        metadata: dict[str, str],
+    ) -> None:
         self._client = client
+        self._uploads = uploads
+        self._under_way: Future[None] | None = None
         self._target: dict[str, Any] = {"Bucket": bucket, "Key": key}
         self._options: dict[str, Any] = {"Metadata": metadata} | ({"Tagging": tags} if tags else {})
         self._buffer = bytearray()
@@ -114,9 +127,17 @@ class ObjectWriter:
         self._buffer += data
         self.size += len(data)
         if len(self._buffer) >= UPLOAD_PART_BYTES:
-            self._upload_part()
+            self._settle()
+            self._under_way = self._uploads.submit(self._upload_part, self._buffer)
+            self._buffer = bytearray()
 
-    def _upload_part(self) -> None:
+    def _settle(self) -> None:
+        """Wait for the part that is under way. Raises what it raised."""
+        if self._under_way:
+            under_way, self._under_way = self._under_way, None
+            under_way.result()
+
+    def _upload_part(self, data: bytearray) -> None:
         number = len(self._parts) + 1
         with self._answered():
             if not self._upload:
@@ -124,7 +145,7 @@ class ObjectWriter:
                     **self._target, **self._options, ChecksumAlgorithm="CRC32"
                 )
                 self._upload = created["UploadId"]
-            body: Any = self._buffer  # boto3 takes a bytearray as it is; only its stubs do not say so
+            body: Any = data  # boto3 takes a bytearray as it is; only its stubs do not say so
             part = self._client.upload_part(
                 **self._target,
                 UploadId=self._upload,
@@ -132,16 +153,16 @@ class ObjectWriter:
                 Body=body,
                 ChecksumAlgorithm="CRC32",
             )
-        self._buffer = bytearray()
         # S3 wants the checksums of parts again at the end, where it has them.
         checksum = {"ChecksumCRC32": part["ChecksumCRC32"]} if "ChecksumCRC32" in part else {}
         self._parts.append({"PartNumber": number, "ETag": part["ETag"], **checksum})
 
     def publish(self) -> None:
         """Make the object visible, with everything that was written."""
+        self._settle()
         if self._upload:
             if self._buffer:
-                self._upload_part()
+                self._upload_part(self._buffer)
             parts: Any = {"Parts": self._parts}
             with self._answered():
                 self._client.complete_multipart_upload(
@@ -156,6 +177,9 @@ class ObjectWriter:
 
     def abandon(self) -> None:
         """Drop everything that was written and is not published."""
+        if self._under_way:
+            wait([self._under_way])
+            self._under_way = None
         if self._upload:
             with self._answered():
                 self._client.abort_multipart_upload(**self._target, UploadId=self._upload)
