@@ -4,8 +4,7 @@ import io
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pytest
@@ -101,36 +100,17 @@ def test_what_a_fetch_raises_comes_out_of_get(one_thread: ThreadPoolExecutor) ->
         parts.get(1)
 
 
-class Busy(ThreadPoolExecutor):
-    """A pool that has time for what is asked of it first, and for nothing else yet."""
+def test_threads_read_the_same_parts_in_any_order() -> None:
+    some = Fetches(50)
 
-    def __init__(self) -> None:
-        super().__init__(1)
-        self.waiting: list[Future[Any]] = []
-        self._idle = True
+    def read(seed: int) -> bool:
+        numbers = random.Random(seed).choices(range(50), k=300)
+        return all(parts.get(number).data == b"%d" % number for number in numbers)
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        if self._idle:
-            future.set_result(fn(*args, **kwargs))
-            self._idle = False
-        else:
-            self.waiting.append(future)
-        return future
-
-
-def test_what_is_not_needed_any_more_is_not_fetched() -> None:
-    some = Fetches(9)
-    pool = Busy()
-    parts = Parts(pool, ahead=3, kept=0)
-    parts.add_all(some.fetches)
-    parts.get(0)
-    behind = list(pool.waiting)
-    assert len(behind) == 3
-    pool.__init__()  # type: ignore[misc]  # it is idle again
-    parts.get(7)
-    assert all(future.cancelled() for future in behind)
-    assert some.fetched == [0, 7]
+    with ThreadPoolExecutor(4) as fetching, ThreadPoolExecutor(8) as reading:
+        parts = Parts(fetching, ahead=3, kept=1)
+        parts.add_all(some.fetches)
+        assert all(reading.map(read, range(16)))
 
 
 @given(

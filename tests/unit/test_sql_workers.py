@@ -10,10 +10,12 @@ from typing import Any
 import duckdb
 import pytest
 
+from jobs._pavlo import RANKINGS, USERVISITS
 from mapreduce.errors import DiskFull, InvalidQuery, StorageUnavailable
 from mapreduce.sql import database
 from mapreduce.sql.database import Database, DataError
 from mapreduce.sql.objects import FOOTER_BYTES
+from marla.generate import rankings, uservisits
 from tests.unit.memory_s3 import MemoryS3, memory_store
 from tests.unit.pipeline import INPUT, JOBS, run_pipeline
 from tests.unit.sql_data import csv_rows, parquet
@@ -223,3 +225,46 @@ def test_a_mistake_does_not_cost_the_next_task_a_new_database() -> None:
         first.execute("FROM nowhere")
     with Database() as second:
         assert second._connection is first._connection
+
+
+# The questions of the AMPLab benchmark whose results are larger than the memory of any worker
+
+
+def objects_of(paths: list[Path]) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in paths}
+
+
+@pytest.mark.usefixtures("small")
+def test_scan_1c_finds_more_than_a_worker_can_hold(tmp_path: Path) -> None:
+    objects = objects_of(rankings(tmp_path, None, 2, urls=1_800_000))
+    outcome, _ = run_counted(objects, "scan", params={"rank": 10}, split_bytes=16 << 20, fan_in=8)
+    [part] = outcome.parts
+    assert len(part) > 96 << 20
+    result = tmp_path / "result"
+    result.write_bytes(part)
+    source = f"read_csv('{tmp_path}/*.csv', header = false, columns = {RANKINGS})"
+    found = f"read_csv('{result}', header = false, columns = {{'pageURL': 'VARCHAR', 'pageRank': 'INTEGER'}})"
+    missing = f"SELECT pageURL, pageRank FROM {source} WHERE pageRank > 10 EXCEPT ALL FROM {found}"
+    assert duckdb.execute(f"SELECT count(*) FROM ({missing})").fetchall() == [(0,)]
+    rows = duckdb.execute(f"SELECT count(*) FROM {source} WHERE pageRank > 10").fetchall()
+    assert rows == [(part.count(b"\n"),)]
+
+
+def test_aggregate_2c_has_more_groups_than_a_worker_can_hold(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "80")  # half of it for DuckDB
+    objects = objects_of(uservisits(tmp_path, 80_000_000, 4, urls=1000))
+    outcome, _ = run_counted(objects, "aggregate", params={"prefix": 12}, split_bytes=16 << 20, fan_in=32)
+    [part] = outcome.parts
+    assert len(part) > 40 << 20
+    result = tmp_path / "result"
+    result.write_bytes(part)
+    source = f"read_csv('{tmp_path}/*.csv', header = false, columns = {USERVISITS})"
+    expected = f"SELECT substr(sourceIP, 1, 12) AS ip, sum(adRevenue) AS revenue FROM {source} GROUP BY ALL"
+    found = f"read_csv('{result}', header = false, columns = {{'ip': 'VARCHAR', 'revenue': 'DOUBLE'}})"
+    [(groups, agreeing)] = duckdb.execute(
+        "SELECT count(*), count(*) FILTER (WHERE abs(a.revenue - b.revenue) <= 1e-9 * b.revenue) "
+        f"FROM {found} a FULL JOIN ({expected}) b USING (ip)"
+    ).fetchall()
+    assert groups == agreeing == part.count(b"\n")

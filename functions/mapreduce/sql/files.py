@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
+from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from fsspec import AbstractFileSystem
@@ -186,6 +187,8 @@ class Memory:
 class Parts:
     """Parts of objects, numbered in the order in which they will be read; the next ones are always under way.
 
+    Threads may share it: DuckDB reads Parquet in several, though it computes in one.
+
     Args:
         ahead: how many parts behind the one that is read are fetched at the same time.
         kept: how many parts before it stay in memory; one that is asked for later is fetched again.
@@ -195,6 +198,7 @@ class Parts:
         self._pool = pool
         self._ahead = ahead
         self._kept = kept
+        self._lock = Lock()
         self._fetches: list[Callable[[], Range]] = []
         self._futures: dict[int, Future[Range]] = {}
 
@@ -205,11 +209,13 @@ class Parts:
 
     def get(self, number: int) -> Range:
         """Return a part, with those behind it under way and those long before it forgotten."""
-        for old in [old for old in self._futures if old < number - self._kept]:
-            self._futures.pop(old).cancel()
-        for coming in range(number, min(number + 1 + self._ahead, len(self._fetches))):
-            self._start(coming)
-        return self._futures[number].result()
+        with self._lock:
+            for old in [old for old in self._futures if old < number - self._kept]:
+                del self._futures[old]  # but let it be: another thread may be waiting for it
+            for coming in range(number, min(number + 1 + self._ahead, len(self._fetches))):
+                self._start(coming)
+            wanted = self._futures[number]
+        return wanted.result()
 
     def ask(self, find: Callable[[], Found]) -> Future[Found]:
         """Find out something that is none of the parts, at once."""
@@ -217,7 +223,9 @@ class Parts:
 
     def peek(self, number: int) -> Range:
         """Return a part that is wanted out of turn."""
-        return self._start(number).result()
+        with self._lock:
+            wanted = self._start(number)
+        return wanted.result()
 
     def _start(self, number: int) -> Future[Range]:
         if number not in self._futures:

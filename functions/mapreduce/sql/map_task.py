@@ -17,7 +17,7 @@ from ..segmented import Segment, pack_index
 from ..sqljob import SqlJob
 from ..storage import ObjectStore, ObjectWriter
 from .database import Database, DataError, Statement
-from .plan import Plan, Shape, bind, cast, listed, nothing, plan_of
+from .plan import Plan, Shape, bind, cast, listed, plan_of
 from .segments import write_segment
 from .tables import Round, Tables
 
@@ -113,35 +113,25 @@ class SqlMapper:
     def _map(self, one: Round) -> None:
         if self._shape is None:
             self._shape = bind(self._plan, self._database, one.relation)
-            self._database.execute(f"CREATE TEMP TABLE partial AS {nothing(self._shape.partial)}")
-            self._database.execute(f"ALTER TABLE partial ADD COLUMN {PARTITION} UBIGINT")
         else:
             self._database.show(one.relation)
-        self._rows += self._insert(self._plan.map, "partial")
+        how = "INSERT INTO partial" if self._rounds else "CREATE TEMP TABLE partial AS"
+        self._rows += self._keep(how, self._plan.map)
         self._rounds += 1
         self.records += self._database.rows_scanned() if one.rows is None else one.rows
         self.bytes += one.bytes()
 
-    def _insert(self, statement: Statement, table: str) -> int:
+    def _keep(self, how: str, statement: Statement) -> int:
         assert self._shape
         rows = self._database.execute(
-            f"INSERT INTO {table} SELECT *, {self._partition()} FROM "
-            f"(SELECT {cast(self._shape.partial)} FROM (\n{statement.text}\n))",
-            statement,
+            f"{how} SELECT {cast(self._shape.partial)} FROM (\n{statement.text}\n)", statement
         )
         return int(rows[0][0])
 
-    def _partition(self) -> str:
-        assert self._shape
-        if self._partitions == 1 or not self._shape.key:
-            return "0"
-        return f"hash({listed(self._shape.key)}) % {self._partitions}"
-
     def _compact(self) -> None:
         """Reduce the partial rows of the rounds so far."""
-        self._database.show(f"SELECT * EXCLUDE ({PARTITION}) FROM partial")
-        self._database.execute("CREATE TEMP TABLE compacted AS FROM partial WITH NO DATA")
-        self._rows = self._insert(self._plan.reduce, "compacted")
+        self._database.show("FROM partial")
+        self._rows = self._keep("CREATE TEMP TABLE compacted AS", self._plan.reduce)
         self._database.show("SELECT 1")
         self._database.execute("DROP TABLE partial")
         self._database.execute("ALTER TABLE compacted RENAME TO partial")
@@ -153,13 +143,26 @@ class SqlMapper:
         notes: dict[str, Any] = {"inferred": inferred}
         if self._shape:
             notes["partial"] = [[column.name, column.type] for column in self._shape.partial]
-            rows = dict(self._database.execute(f"SELECT {PARTITION}, count(*) FROM partial GROUP BY ALL"))
+            rows = self._part(self._shape.key)
             for partition in range(self._partitions):
                 start = output.size
                 if partition in rows:
-                    write_segment(
-                        self._database, f"partial WHERE {PARTITION} = {partition}", self._shape, output
+                    relation = (
+                        f"partial WHERE {PARTITION} = {partition}" if self._partitions > 1 else "partial"
                     )
+                    write_segment(self._database, relation, self._shape, output)
                 segments[partition] = Segment(start, output.size - start, rows.get(partition, 0))
         output.write(pack_index(segments, notes))
         return self._rows
+
+    def _part(self, key: tuple[str, ...]) -> dict[int, int]:
+        """Tell the partial rows their partitions, if there are several; return how many rows each has."""
+        if self._partitions == 1:
+            return {0: self._rows}
+        partition = f"hash({listed(key)}) % {self._partitions}" if key else "0"
+        self._database.execute(
+            f"CREATE TEMP TABLE parted AS SELECT *, {partition} AS {PARTITION} FROM partial"
+        )
+        self._database.execute("DROP TABLE partial")
+        self._database.execute("ALTER TABLE parted RENAME TO partial")
+        return dict(self._database.execute(f"SELECT {PARTITION}, count(*) FROM partial GROUP BY ALL"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from functools import partial
+from threading import Lock
 
 from ..formats import BYTE_ORDER_MARK
 from ..pieces import OVERLAP_BYTES, PART_BYTES, Piece, read_part, shorter, too_long
@@ -107,6 +108,8 @@ class PieceFile:
         data = found[0] if len(found) == 1 else b"".join(found)
         if start == self.bytes_read:
             self._check(data, at_end=stop == self.size)
+        elif start > self.bytes_read and self._quotes:
+            raise DataError(UNCLOSED)  # for all that is known: what lies between was not looked at
         return data
 
     def _part(self, number: int) -> bytes:
@@ -133,6 +136,7 @@ class ObjectFile:
         tail = store.read_tail(piece.bucket, piece.key, FOOTER_BYTES, piece.etag)
         if tail.size < piece.end:
             raise shorter(piece, tail.size)
+        self._lock = Lock()
         self._tail = tail.data
         self.size = tail.size
         self.bytes_read = 0
@@ -144,5 +148,6 @@ class ObjectFile:
         if start >= self.size - len(self._tail):
             offset = self.size - len(self._tail)
             return self._tail[start - offset : stop - offset]
-        self.bytes_read += stop - start
+        with self._lock:  # DuckDB reads Parquet in several threads
+            self.bytes_read += stop - start
         return read_part(self._store, self._piece, start, stop).data

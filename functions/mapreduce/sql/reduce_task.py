@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..errors import BadObject, JobFailed
@@ -11,7 +12,7 @@ from ..events import ReduceTask
 from ..layout import MAP_STEP, output_key
 from ..reduce_task import THREADS, input_keys, read_tail
 from ..results import output_format, result_metadata
-from ..segmented import Segment, pack_index, read_index
+from ..segmented import Index, Segment, pack_index, read_index
 from ..sqljob import SqlJob
 from ..storage import ObjectStore, ObjectWriter
 from .database import Column, Database, DataError, quoted, text_of
@@ -78,10 +79,6 @@ def open_inputs(
 
     Raises CorruptSegment, InputNotReadable, or BadObject if the input's objects have different columns.
     """
-
-    def read(key: str, start: int, stop: int) -> Any:
-        return store.read(bucket, key, start, stop)
-
     # A map output has a segment for each partition; a reduce output is one partition's.
     number = task.partition if task.step - 1 == MAP_STEP else 0
     parts = Parts(pool, PARTS_AHEAD, PARTS_KEPT)
@@ -89,30 +86,32 @@ def open_inputs(
     names: list[str] = []
     notes: dict[str, Any] = {}
     keys = input_keys(task)
-    for key, tail in zip(keys, pool.map(lambda key: read_tail(store, bucket, key), keys), strict=True):
-        index = read_index(
-            lambda start, stop, key=key: read(key, start, stop).data,  # type: ignore[misc]
-            tail,
-            f"s3://{bucket}/{key}",
-        )
+    for key, index in zip(keys, pool.map(partial(_index_of, store, bucket), keys), strict=True):
         notes = _agreed(notes, index.notes)
         segment = index.segments[number]
         segments.append(segment)
         if segment.records:
-            ranged = lambda start, stop, key=key: read(key, start, stop)  # noqa: E731
-            file = PartedFile(ranged, segment.offset, segment.offset + segment.length, parts, PART_BYTES)
+            stop = segment.offset + segment.length
+            file = PartedFile(partial(store.read, bucket, key), segment.offset, stop, parts, PART_BYTES)
             names.append(database.files.add(file))
     if "partial" not in notes:
         raise BadObject(
             "the input has no records, and nothing else says what its columns are: give them "
             '(sql.columns, --columns "name TYPE, …"), or check the input'
         )
-    partial = tuple(Column(*pair) for pair in notes["partial"])
-    relation = nothing(partial)
+    columns = tuple(Column(*pair) for pair in notes["partial"])
+    relation = nothing(columns)
     if names:
         # A cast restores the types that Parquet does not have.
-        relation = f"SELECT {cast(partial)} FROM read_parquet([{', '.join(names)}])"
+        relation = f"SELECT {cast(columns)} FROM read_parquet([{', '.join(names)}])"
     return Inputs(segments, relation, notes)
+
+
+def _index_of(store: ObjectStore, bucket: str, key: str) -> Index:
+    tail = read_tail(store, bucket, key)
+    return read_index(
+        lambda start, stop: store.read(bucket, key, start, stop).data, tail, f"s3://{bucket}/{key}"
+    )
 
 
 def _agreed(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -140,12 +139,12 @@ class SqlReducer:
         self._plan = plan
         self._database = database
         self._notes = inputs.notes
-        partial = tuple(Column(*pair) for pair in inputs.notes["partial"])
-        self._shape = bind_reduce(plan, database, partial)
+        columns = tuple(Column(*pair) for pair in inputs.notes["partial"])
+        self._shape = bind_reduce(plan, database, columns)
         database.show(inputs.relation)
         # Without a key all rows are one group, and that is partition 0's: the others are not groups of none.
         self._rows = "true" if self._shape.key or partition == 0 else "false"
-        self._reduced = f"(SELECT {cast(partial)} FROM (\n{plan.reduce.text}\n)) WHERE {self._rows}"
+        self._reduced = f"(SELECT {cast(columns)} FROM (\n{plan.reduce.text}\n)) WHERE {self._rows}"
 
     def merge(self, output: ObjectWriter) -> int:
         """Write the reduced rows, to be reduced again; return how many there are."""
