@@ -14,6 +14,7 @@ from jobs._pavlo import RANKINGS, USERVISITS
 from mapreduce.errors import DiskFull, InvalidQuery, StorageUnavailable
 from mapreduce.sql import database
 from mapreduce.sql.database import Database, DataError
+from mapreduce.sql.files import Parts
 from mapreduce.sql.objects import FOOTER_BYTES
 from marla.generate import rankings, uservisits
 from tests.unit.memory_s3 import MemoryS3, memory_store
@@ -268,3 +269,20 @@ def test_aggregate_2c_has_more_groups_than_a_worker_can_hold(
         f"FROM {found} a FULL JOIN ({expected}) b USING (ip)"
     ).fetchall()
     assert groups == agreeing == part.count(b"\n")
+
+
+def test_a_task_leaves_nothing_of_its_input_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Parts] = []
+
+    class Remembered(Parts):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            made.append(self)
+
+    monkeypatch.setattr("mapreduce.sql.tables.Parts", Remembered)
+    monkeypatch.setattr("mapreduce.sql.reduce_task.Parts", Remembered)
+    run_counted(
+        {"x.csv": b"a,1\nb,2\n" * 9}, {"map": "FROM input", "reduce": "FROM input", "columns": COLUMNS}
+    )
+    assert len(made) == 2
+    assert not any(parts._futures or parts._fetches for parts in made)

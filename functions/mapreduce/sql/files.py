@@ -75,7 +75,10 @@ class Files(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
         self._files.pop(name.strip("'"), None)
 
     def clear(self) -> None:
-        """Forget all files."""
+        """Forget all files, and what they hold in memory."""
+        for file in self._files.values():
+            if isinstance(file, Parted):
+                file.parts.clear()
         self._files.clear()
         self._sinks.clear()
 
@@ -227,19 +230,31 @@ class Parts:
             wanted = self._start(number)
         return wanted.result()
 
+    def clear(self) -> None:
+        """Forget everything, for files and their parts hold each other."""
+        with self._lock:
+            self._fetches.clear()
+            self._futures.clear()
+
     def _start(self, number: int) -> Future[Range]:
         if number not in self._futures:
             self._futures[number] = self._pool.submit(self._fetches[number])
         return self._futures[number]
 
 
-class PartedFile:
+class Parted:
+    """A file that is made of parts."""
+
+    parts: Parts
+
+
+class PartedFile(Parted):
     """Bytes `[start, stop)` of an object as a file, made of parts of `part_bytes`."""
 
     def __init__(
         self, read: Callable[[int, int], Range], start: int, stop: int, parts: Parts, part_bytes: int
     ) -> None:
-        self._parts = parts
+        self.parts = parts
         self._edges: list[int] = [*range(start, stop, part_bytes), stop]
         self._part_bytes = part_bytes
         self._first = parts.add_all([partial(read, first, last) for first, last in pairwise(self._edges)])
@@ -253,7 +268,7 @@ class PartedFile:
         pieces = []
         while start < stop:
             index, offset = divmod(start, self._part_bytes)
-            data = self._parts.get(self._first + index).data[offset : offset + stop - start]
+            data = self.parts.get(self._first + index).data[offset : offset + stop - start]
             pieces.append(data)
             start += len(data)
         return b"".join(pieces)

@@ -10,13 +10,13 @@ from ..formats import BYTE_ORDER_MARK
 from ..pieces import OVERLAP_BYTES, PART_BYTES, Piece, read_part, shorter, too_long
 from ..storage import ObjectStore, Range
 from .database import DataError
-from .files import Parts
+from .files import Parted, Parts
 from .quotes import UNCLOSED, Quotes
 
 FOOTER_BYTES = 128 << 10  # what DuckDB reads first of a Parquet file
 
 
-class PieceFile:
+class PieceFile(Parted):
     """The whole records of a piece of an uncompressed object, as a file that is fetched while it is read.
 
     Its records are those that begin in the piece, as in mapreduce.pieces; a header is none of them. Where
@@ -28,7 +28,7 @@ class PieceFile:
     ) -> None:
         self._piece = piece
         self._store = store
-        self._parts = parts
+        self.parts = parts
         self._max_record_bytes = max_record_bytes
         self._header = header
         self._quotes = Quotes(quote) if quote else None
@@ -64,7 +64,7 @@ class PieceFile:
     def edges(self) -> tuple[int, int]:
         """Where the first record begins, and where the last one ends."""
         if self._edges is None:
-            whole = self._parts.peek(self._first)
+            whole = self.parts.peek(self._first)
             self._edges = Future()
             self._edges.set_result(self._find_edges(whole, whole, self._origin))
         return self._edges.result()
@@ -113,7 +113,7 @@ class PieceFile:
         return data
 
     def _part(self, number: int) -> bytes:
-        data = self._parts.get(self._first + number).data
+        data = self.parts.get(self._first + number).data
         if self._count > 1:
             return data
         begin, end = self.edges
