@@ -54,7 +54,10 @@ class Rows(NamedTuple):
 
 
 def head(stack: Stack, uris: list[str], count: int) -> Rows:
-    """Return the first rows of a result, in the order of its parts."""
+    """Return the first rows of a result, in the order of its parts.
+
+    Raises CloudError for a result that cannot be shown in rows, or not without much to fetch.
+    """
     columns: list[str] = []
     rows: list[list[str]] = []
     for uri in uris:
@@ -69,10 +72,16 @@ def head(stack: Stack, uris: list[str], count: int) -> Rows:
 def _head_of(stack: Stack, uri: str, count: int) -> Rows:
     if uri.endswith(".parquet"):
         return _head_of_parquet(stack, uri, count)
+    if uri.endswith(".bin"):
+        raise CloudError(f"{uri}: raw bytes have no rows to show; bring the result with --out DIR")
     bucket, key = split_uri(uri)
     body = stack.s3.get_object(Bucket=bucket, Key=key)["Body"]
-    lines = io.TextIOWrapper(io.BufferedReader(_Stream(body)), encoding="utf-8", newline="")
+    # Csv finds the ends of its rows by itself; a line of text or JSON ends in nothing but a newline.
+    newline = "" if uri.endswith(".csv") else "\n"
+    lines = io.TextIOWrapper(io.BufferedReader(_Stream(body)), encoding="utf-8", newline=newline)
     try:
+        if uri.endswith(".txt"):
+            return Rows([], [[line.removesuffix("\n")] for line in itertools.islice(lines, count)])
         if not uri.endswith(".jsonl"):
             return Rows([], list(itertools.islice(csv.reader(lines), count)))
         objects = [json.loads(line) for line in itertools.islice(lines, count)]

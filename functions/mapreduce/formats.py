@@ -1,232 +1,95 @@
-"""Input formats: from a block of lines to the records that a job's map receives."""
+"""Input formats, by their names, and as an execution's input asks for them."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any, AnyStr, NamedTuple, NoReturn, Self
+from dataclasses import asdict, dataclass
 
 from .errors import InvalidParameter
-from .pieces import Block
+from .framing import FixedLength, WholeObject
+from .lines import Csv, JsonLines, LineError, Text
+from .parsing import BYTE_ORDER_MARK, Format, Parsed, Reject, without_mark
+from .pieces import Block, Framing
 
-# Python's csv module refuses fields over 128 KiB unless told; maxRecordBytes bounds records already.
-csv.field_size_limit(1 << 40)
-
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# What is parsed at once. Its records take ten times as much, and are to stay in the processor's cache until
-# they are mapped: with 1 MiB parsing and mapping take a third longer.
-PARSE_BYTES = 128 << 10
-
-
-class Reject(NamedTuple):
-    """A record that could not be read: where it begins, why, and its bytes."""
-
-    offset: int
-    reason: str
-    data: bytes
-
-
-class Parsed(NamedTuple):
-    """A block's records in order, what was not readable, and where record `i` begins and what it says."""
-
-    records: list[Any]
-    rejects: list[Reject]
-    locate: Callable[[int], tuple[int, bytes]]
-
-
-def parts_of(block: Block) -> Iterator[Block]:
-    """Cut a block at newlines, into parts that are each to be parsed at once."""
-    offset, data = block
-    start = 0
-    while start < len(data):
-        stop = data.find(b"\n", start + PARSE_BYTES) + 1 or len(data)
-        yield Block(offset + start, data[start:stop])
-        start = stop
-
-
-class LineError(ValueError):
-    """A line that does not fit the format."""
+__all__ = [
+    "BYTE_ORDER_MARK",
+    "FORMATS",
+    "Csv",
+    "Fixed",
+    "Format",
+    "JsonLines",
+    "LineError",
+    "Parquet",
+    "Parsed",
+    "Reject",
+    "Text",
+    "Whole",
+    "format_from",
+]
 
 
 @dataclass(frozen=True)
-class Format:
-    """Records that are one line each, in UTF-8, ended by `\\n` or `\\r\\n`."""
+class Fixed(Format):
+    """Records of `length` bytes with nothing between them: `map` receives a `str` of as many characters.
 
-    @property
-    def needs_header(self) -> bool:
-        """Whether an object's first line names the columns; see `with_header`."""
-        return False
-
-    def with_header(self, line: bytes) -> Self:
-        """Return the format of an object whose first line is `line`."""
-        raise NotImplementedError
-
-    def parse(self, block: Block) -> Parsed:
-        """Return the records of a block; those that cannot be read are set aside, the others stay."""
-        offset, data = block
-        if offset == 0 and data.startswith(BYTE_ORDER_MARK):
-            offset, data = len(BYTE_ORDER_MARK), data[len(BYTE_ORDER_MARK) :]
-        try:
-            records = self._parse(data.decode())
-        except (ValueError, RecursionError):  # bad UTF-8, bad JSON and LineError are ValueErrors
-            return self._parse_line_by_line(offset, _lines(data, b"\n"))
-        return Parsed(records, [], lambda index: self._locate(index, offset, _lines(data, b"\n")))
-
-    def _parse(self, text: str) -> list[Any]:
-        """Return the records of some whole lines, in order. Raises ValueError if any line is bad."""
-        raise NotImplementedError
-
-    def _parse_line_by_line(self, offset: int, lines: list[bytes]) -> Parsed:
-        records: list[Any] = []
-        places: list[tuple[int, bytes]] = []
-        rejects: list[Reject] = []
-        for line in lines:
-            try:
-                parsed = self._parse(line.decode() + "\n")
-            except (ValueError, RecursionError) as error:
-                rejects.append(Reject(offset, f"{type(error).__name__}: {error}", line))
-            else:
-                records += parsed
-                places += [(offset, line)] * len(parsed)
-            offset += len(line) + 1
-        return Parsed(records, rejects, places.__getitem__)
-
-    def _locate(self, index: int, offset: int, lines: list[bytes]) -> tuple[int, bytes]:
-        for line in lines:
-            if line.removesuffix(b"\r") or not self._skips_blank_lines:
-                if index == 0:
-                    return offset, line
-                index -= 1
-            offset += len(line) + 1
-        raise IndexError(index)
-
-    @property
-    def _skips_blank_lines(self) -> bool:
-        return True
-
-
-def _lines(data: AnyStr, newline: AnyStr) -> list[AnyStr]:
-    lines = data.split(newline)
-    if not lines[-1]:
-        lines.pop()
-    return lines
-
-
-def _text_lines(text: str) -> list[str]:
-    lines = _lines(text, "\n")
-    if "\r" in text:
-        lines = [line.removesuffix("\r") for line in lines]
-    return lines
-
-
-@dataclass(frozen=True)
-class Text(Format):
-    """Lines of text: `map` receives a `str` without its newline. Blank lines are records too."""
-
-    @property
-    def _skips_blank_lines(self) -> bool:
-        return False
-
-    def _parse(self, text: str) -> list[Any]:
-        return _text_lines(text)
-
-
-@dataclass(frozen=True)
-class Csv(Format):
-    """Delimited fields: `map` receives a list of `str`, or a dict if nothing but a header names the columns.
-
-    Args:
-        delimiter: one character.
-        quote: the character around fields that hold delimiters, doubled inside; "" where data has no quoting.
-            A quoted field may not hold a newline, for then an object could not be cut.
-        columns: names of the columns; with them, a record of another number of fields is a bad record.
-        header: whether each object's first line names the columns. It is left out; where `columns` names them
-            already, records stay lists, so that a job for data without a header reads data with one too.
+    Each character is a byte (latin-1), so texts are in the order of their bytes. An object's last record is a
+    bad one if it is too short.
     """
 
-    delimiter: str = ","
-    quote: str = '"'
-    columns: tuple[str, ...] = ()
-    header: bool = False
+    length: int = 100
 
     def __post_init__(self) -> None:
-        if not isinstance(self.delimiter, str) or len(self.delimiter) != 1:
-            raise InvalidParameter(f"format.delimiter: got {self.delimiter!r}; give one character")
-        if not isinstance(self.quote, str) or len(self.quote) > 1:
-            raise InvalidParameter(f'format.quote: got {self.quote!r}; give one character, or "" for none')
+        if type(self.length) is not int or self.length < 1:
+            raise InvalidParameter(f"format.length: got {self.length!r}; give a whole number of at least 1")
 
     @property
-    def needs_header(self) -> bool:
-        return self.header and not self.columns
+    def framing(self) -> Framing:
+        return FixedLength(self.length)
 
-    def with_header(self, line: bytes) -> Csv:
-        text = line.removeprefix(BYTE_ORDER_MARK).decode(errors="replace")
-        names = replace(self, columns=(), header=False)._parse(text)
-        columns = tuple(names[0]) if names else ()
-        if len(set(columns)) < len(columns):
-            raise LineError("two columns have the same name")
-        return _NamedCsv(self.delimiter, self.quote, columns, header=True)
+    def _end_of_record(self, data: bytes, position: int) -> int:
+        return min(-(-position // self.length) * self.length, len(data))
 
     def parse(self, block: Block) -> Parsed:
-        if self.header and block.offset == 0:
-            first, _, rest = block.data.partition(b"\n")
-            block = Block(len(first) + 1, rest)
-        return super().parse(block)
+        """Return the records of a block that begins with one."""
+        offset, data = block
+        length = self.length
+        text = data.decode("latin-1")
+        short = len(data) % length
+        end = len(data) - short
+        records = [text[start : start + length] for start in range(0, end, length)]
+        rejects = []
+        if short:
+            reason = f"the object ends after {short} of the record's {length} bytes (format.length)"
+            rejects.append(Reject(offset + end, reason, data[end:]))
 
-    def _parse(self, text: str) -> list[Any]:
-        lines = _text_lines(text)
-        if self.quote and self.quote in text:
-            rows = self._parse_quoted(lines)
-        else:
-            delimiter = self.delimiter
-            rows = [line.split(delimiter) for line in lines if line]
-        if self.columns:
-            expected = len(self.columns)
-            for width in set(map(len, rows)):
-                if width != expected:
-                    raise LineError(f"{width} fields where {expected} are expected")
-        return rows
+        def locate(index: int) -> tuple[int, bytes]:
+            return offset + index * length, data[index * length : (index + 1) * length]
 
-    def _parse_quoted(self, lines: list[str]) -> list[Any]:
-        # A line without a quote is split as it is where no line has one: a line's meaning is its own.
-        quoted = [line for line in lines if self.quote in line]
-        reader = csv.reader(quoted, delimiter=self.delimiter, quotechar=self.quote, strict=True)
-        try:
-            rows = list(reader)
-        except csv.Error as error:
-            raise LineError(
-                f"a quote that is not closed on its line, or text behind one ({error})"
-            ) from error
-        if len(rows) != len(quoted):
-            raise LineError("a quote that is not closed on its line")
-        of_quoted = iter(rows)
-        return [
-            next(of_quoted) if self.quote in line else line.split(self.delimiter) for line in lines if line
-        ]
-
-
-class _NamedCsv(Csv):
-    """Csv whose columns an object's header has named."""
-
-    def _parse(self, text: str) -> list[Any]:
-        return [dict(zip(self.columns, row, strict=True)) for row in super()._parse(text)]
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise LineError(f"{name} is not JSON")
-
-
-_decode_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
+        return Parsed(records, rejects, locate)
 
 
 @dataclass(frozen=True)
-class JsonLines(Format):
-    """One JSON value a line: `map` receives it decoded, most often a dict. Blank lines are skipped."""
+class Whole(Format):
+    """Objects that are one record each: `map` receives a `str`, the object's text in UTF-8.
 
-    def _parse(self, text: str) -> list[Any]:
-        return [_decode_json(line) for line in _text_lines(text) if line]
+    However many pieces an object is cut into, it is read in the task of its first. An object without a byte
+    is no record.
+    """
+
+    @property
+    def framing(self) -> Framing:
+        return WholeObject()
+
+    def _end_of_record(self, data: bytes, position: int) -> int:  # noqa: ARG002 - there is one
+        return len(data)
+
+    def parse(self, block: Block) -> Parsed:
+        """Return the one record of a block."""
+        offset, data = place = without_mark(block)
+        try:
+            records, rejects = [data.decode()], []
+        except UnicodeDecodeError as error:
+            records, rejects = [], [Reject(offset, f"{type(error).__name__}: {error}", data)]
+        return Parsed(records, rejects, [place].__getitem__)
 
 
 @dataclass(frozen=True)
@@ -234,7 +97,14 @@ class Parquet(Format):
     """Apache Parquet, for SQL jobs: an object's columns have names and types of their own."""
 
 
-FORMATS: dict[str, type[Format]] = {"text": Text, "csv": Csv, "jsonl": JsonLines, "parquet": Parquet}
+FORMATS: dict[str, type[Format]] = {
+    "text": Text,
+    "csv": Csv,
+    "jsonl": JsonLines,
+    "fixed": Fixed,
+    "whole": Whole,
+    "parquet": Parquet,
+}
 
 
 def _column_names(value: object) -> tuple[str, ...]:
@@ -264,6 +134,6 @@ def format_from(spec: object, default: Format) -> Format:
             raise InvalidParameter(f"format.{name}: {options['type']} has no such option; {takes}")
         if name == "columns":
             given[name] = _column_names(value)
-        elif not isinstance(value, type(known[name])):
+        elif name != "length" and not isinstance(value, type(known[name])):  # `Fixed` looks at its length
             raise InvalidParameter(f"format.{name}: got {value!r}; give a {type(known[name]).__name__}")
     return kind(**(known | given))

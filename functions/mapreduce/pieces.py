@@ -1,9 +1,9 @@
 """From pieces of objects to blocks of whole records.
 
 A piece is a byte range of an object, cut with no regard to records. The records of a piece are those that
-begin in it: a reader looks one byte back to see whether a record begins at its start, and reads past its end
-to finish the last one. So each record is read exactly once, however the object was cut (Dean and Ghemawat
-2004 leave this to the input reader; Hadoop's LineRecordReader has the same rule).
+begin in it: a reader of lines looks one byte back to see whether a record begins at its start, and reads past
+its end to finish the last one. So each record is read exactly once, however the object was cut (Dean and
+Ghemawat 2004 leave this to the input reader; Hadoop's LineRecordReader has the same rule).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Piece:
 
 
 class Block(NamedTuple):
-    """Whole records, each ended by a newline except perhaps an object's last.
+    """Whole records, one after the other; an object's last may lack its end.
 
     `offset` counts bytes from the start of the object, of the decompressed data if it is compressed.
     """
@@ -70,13 +70,43 @@ class _Part(NamedTuple):
     range: Range
 
 
+class Framing:
+    """Where records begin and end in an object: here, they are lines. See mapreduce.framing for others."""
+
+    def ranges_of(self, piece: Piece) -> list[tuple[int, int]]:
+        """Return the ranges in which a piece is fetched: from the byte before it to somewhat behind it."""
+        ranges = in_parts(max(piece.start - 1, 0), piece.end)
+        return [*ranges[:-1], (ranges[-1][0], piece.end + OVERLAP_BYTES)]
+
+    def blocks_of(self, chunks: Iterator[bytes], piece: Piece, max_record_bytes: int) -> Iterator[Block]:
+        """Yield the records of a piece.
+
+        Args:
+            chunks: the object from the piece's first range to its end; all of it, decompressed, if it is
+                compressed. Each costs a request, so no more are taken than the piece's last record needs.
+
+        Raises RecordTooLong.
+        """
+        if piece.compression:
+            return blocks_of_lines(chunks, 0, 0, None, max_record_bytes, piece.url)
+        origin = max(piece.start - 1, 0)
+        return blocks_of_lines(chunks, origin, piece.start, piece.end, max_record_bytes, piece.url)
+
+
+LINES = Framing()
+
+
 def read_pieces(
-    store: ObjectStore, pieces: list[Piece], max_record_bytes: int, pool: ThreadPoolExecutor
+    store: ObjectStore,
+    pieces: list[Piece],
+    max_record_bytes: int,
+    pool: ThreadPoolExecutor,
+    framing: Framing = LINES,
 ) -> Generator[tuple[Piece, Iterator[Block]]]:
     """Yield each piece with the blocks of its records, reading ahead within and across pieces.
 
-    A piece's blocks must be consumed before the next piece is asked for. Raises RecordTooLong, BadObject or
-    InputNotReadable, naming object and byte offset.
+    A piece's blocks must be consumed before the next piece is asked for. A piece of which nothing has to be
+    read is left out. Raises RecordTooLong, BadObject or InputNotReadable, naming object and byte offset.
     """
 
     def fetch(request: tuple[int, int, int]) -> _Part:
@@ -84,18 +114,18 @@ def read_pieces(
         return _Part(index, start, read_part(store, pieces[index], start, stop))
 
     requests = (
-        (index, start, stop) for index, piece in enumerate(pieces) for start, stop in ranges_of(piece)
+        (index, start, stop)
+        for index, piece in enumerate(pieces)
+        for start, stop in _ranges_of(piece, framing)
     )
     parts = read_ahead(fetch, requests, PARTS_AHEAD, pool)
     for index, parts_of_piece in itertools.groupby(parts, key=lambda part: part.piece):
         piece = pieces[index]
         if piece.compression:
             chunks = _decompress(piece, (part.range.data for part in parts_of_piece))
-            yield piece, blocks_of(chunks, 0, 0, None, max_record_bytes, piece.url)
         else:
-            origin = max(piece.start - 1, 0)
             chunks = _to_the_end(store, piece, parts_of_piece)
-            yield piece, blocks_of(chunks, origin, piece.start, piece.end, max_record_bytes, piece.url)
+        yield piece, framing.blocks_of(chunks, piece, max_record_bytes)
 
 
 def read_part(store: ObjectStore, piece: Piece, start: int, stop: int) -> Range:
@@ -113,14 +143,22 @@ def shorter(piece: Piece, size: int) -> InputNotReadable:
     )
 
 
-def ranges_of(piece: Piece) -> list[tuple[int, int]]:
-    """Return the ranges in which a piece is fetched, from the byte before it to somewhat behind it."""
+def _ranges_of(piece: Piece, framing: Framing) -> list[tuple[int, int]]:
     if piece.end <= piece.start:
         return []
-    first = max(piece.start - 1, 0)
-    last = piece.end if piece.compression else piece.end + OVERLAP_BYTES
-    starts = list(range(first, piece.end, PART_BYTES))
-    return list(zip(starts, [*starts[1:], last], strict=True))
+    return in_parts(0, piece.end) if piece.compression else framing.ranges_of(piece)
+
+
+def in_parts(start: int, stop: int, reach: int = 0, multiple: int = 1) -> list[tuple[int, int]]:
+    """Cut a range into ranges that are each one GET.
+
+    Args:
+        reach: to where the last range may go, if further than `stop`. None begins at `stop` or behind it, for
+            S3 refuses a range that begins behind an object's end.
+        multiple: cut at multiples of so many bytes from `start`, unless those are more than one GET.
+    """
+    step = PART_BYTES - PART_BYTES % multiple or PART_BYTES
+    return [(first, min(first + step, max(stop, reach))) for first in range(start, stop, step)]
 
 
 def _to_the_end(store: ObjectStore, piece: Piece, parts: Iterator[_Part]) -> Iterator[bytes]:
@@ -175,10 +213,10 @@ def _decompress(piece: Piece, chunks: Iterator[bytes]) -> Iterator[bytes]:
         ) from error
 
 
-def blocks_of(  # noqa: PLR0913 - one coordinate system needs its coordinates
+def blocks_of_lines(  # noqa: PLR0913 - one coordinate system needs its coordinates
     chunks: Iterator[bytes], origin: int, start: int, end: int | None, max_record_bytes: int, url: str
 ) -> Iterator[Block]:
-    """Yield the records that begin in `[start, end)` of a stream whose first byte is at `origin`.
+    """Yield the lines that begin in `[start, end)` of a stream whose first byte is at `origin`.
 
     `origin` is the byte before `start`, or 0; `end` None means to the end of the stream. Reads no chunk
     behind the one that holds the last record's newline.
@@ -235,9 +273,14 @@ def _check_lengths(block: bytes, offset: int, max_record_bytes: int, url: str) -
         offset += len(line) + 1
 
 
-def too_long(url: str, offset: int, max_record_bytes: int) -> RecordTooLong:
+def too_long(
+    url: str,
+    offset: int,
+    max_record_bytes: int,
+    or_else: str = "check that the object's lines end in newlines",
+) -> RecordTooLong:
     """Return the error of a record that begins at `offset`."""
     return RecordTooLong(
         f"{url} at byte {offset}: a record of more than {max_record_bytes} bytes. Raise maxRecordBytes "
-        "(and the mapper's memory), or check that the object's lines end in newlines"
+        f"(and the mapper's memory), or {or_else}"
     )

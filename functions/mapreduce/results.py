@@ -1,76 +1,58 @@
-"""Result objects: rows as csv or jsonl, and their publication."""
+"""Result objects: their formats, how they are written, and their publication."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from types import NoneType
 from typing import Any
 
 from .errors import BadResult, InvalidParameter
 from .events import PublishTask
 from .job import Job
 from .layout import output_key, result_key
+from .rows import PYTHON_FORMATS, RowWriter, encoded, flatten, row_writer
 from .sqljob import SqlJob
 from .storage import ObjectStore, ObjectWriter
 
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/x-ndjson",
+    "text": "text/plain; charset=utf-8",
+    "raw": "application/octet-stream",
     "parquet": "application/vnd.apache.parquet",
 }
+EXTENSIONS = {"text": "txt", "raw": "bin"}  # where they are not the format's name
+SQL_FORMATS = ("csv", "jsonl", "parquet")
 FORMAT = "marla-format"  # the metadata that says what a staged result holds
 COLUMNS = "marla-columns"  # the names of its columns, where the job did not know them beforehand
 EMPTY = "empty"
 METADATA_BYTES = 1500  # S3 takes 2 KB of an object's metadata
-BUFFER_CHARACTERS = 1 << 20
-
-Scalar = str | int | float | bool | None
-SCALARS = (str, int, float, NoneType)  # a bool is an int
+BUFFER_CHARACTERS = 1 << 18  # of rows that are held; short ones take ten times as much
 
 
 def output_format(job: Job | SqlJob, requested: object) -> str | None:
-    """Return the result format that the execution asks for, or the job's, or None to go by the rows."""
-    formats = list(CONTENT_TYPES) if isinstance(job, SqlJob) else ["csv", "jsonl"]
-    if requested is None:
-        return job.output
-    if requested not in formats:
+    """Return the result format that the execution asks for, or the job's, or None to go by the rows.
+
+    Raises InvalidParameter for one that this kind of job does not write.
+    """
+    wanted = job.output if requested is None else requested
+    kind, formats = ("SQL", SQL_FORMATS) if isinstance(job, SqlJob) else ("Python", PYTHON_FORMATS)
+    if wanted is None:
+        return None
+    if wanted not in formats:
         raise InvalidParameter(
-            f"output: got {requested!r}; give one of {', '.join(formats)}"
-            + (", which is what a Python job writes" if requested == "parquet" else "")
+            f"output: got {wanted!r}; give one of {', '.join(formats)}, which is what a {kind} job writes"
         )
-    return str(requested)
-
-
-def flatten(key: Any, value: Any) -> list[Scalar] | None:
-    """Return a row's fields, the key's and then the value's, or None if any of them is not a scalar."""
-    fields: list[Any] = list(key) if isinstance(key, tuple) else [key]
-    if isinstance(value, (list, tuple)):
-        fields += value
-    else:
-        fields.append(value)
-    return fields if all(isinstance(field, SCALARS) for field in fields) else None
-
-
-class _UnixLines:
-    """Ends csv's lines in `\\n`. Told to do so, csv would leave a `\\r` unquoted before Python 3.13."""
-
-    def __init__(self, text: io.StringIO) -> None:
-        self._text = text
-
-    def write(self, line: str) -> int:
-        return self._text.write(line.removesuffix("\r\n") + "\n")
+    return str(wanted)
 
 
 class ResultWriter:
     """Writes the rows of one partition, in a format that is given or follows from the first row.
 
     Args:
-        job: for the names of its columns.
-        format: "csv", "jsonl", or None.
+        job: for what it says of its rows: names of columns, a separator.
+        format: one of PYTHON_FORMATS, or None.
         open_object: opens the object, once its metadata are known.
     """
 
@@ -78,54 +60,37 @@ class ResultWriter:
         self, job: Job, format: str | None, open_object: Callable[[dict[str, str]], ObjectWriter]
     ) -> None:
         self._job = job
-        self._format = format
-        self._given = format is not None
+        self._format = format or EMPTY
+        self._row: RowWriter = self._first_row
+        if format:
+            self._row = row_writer(format, job, f"the output is {format}")
         self._open_object = open_object
         self._object: ObjectWriter | None = None
-        self._text = io.StringIO()
-        self._csv = csv.writer(_UnixLines(self._text))
+        self._held: list[str] = []
+        self._characters = 0  # in what is held
         self.rows = 0
 
     def write(self, key: Any, value: Any) -> None:
         """Write a row. Raises BadResult if it does not fit the format."""
-        fields = flatten(key, value)
-        if self._format is None:
-            self._format = "jsonl" if fields is None else "csv"
-        if self._format == "csv":
-            self._write_csv(fields, key)
-        else:
-            self._write_json(fields, key, value)
+        row = self._row(key, value)
+        self._held.append(row)
         self.rows += 1
-        if self._text.tell() >= BUFFER_CHARACTERS:
+        self._characters += len(row)
+        if self._characters >= BUFFER_CHARACTERS:
             self._flush()
 
-    def _write_csv(self, fields: list[Scalar] | None, key: Any) -> None:
-        if fields is None:
-            why = "the output is csv" if self._given else "the rows before it are, which made the output csv"
-            raise BadResult(
-                f"the row of key {key!r} is not flat, but {why}: set output to jsonl, in the job or its input"
-            )
-        self._csv.writerow([str(field).lower() if isinstance(field, bool) else field for field in fields])
-
-    def _write_json(self, fields: list[Scalar] | None, key: Any, value: Any) -> None:
-        columns = self._job.columns
-        if fields is not None and len(columns) == len(fields):
-            row: dict[str, Any] = dict(zip(columns, fields, strict=True))
-        else:
-            row = {"key": key, "value": value}
-        try:
-            text = json.dumps(row, ensure_ascii=False, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise BadResult(f"the row of key {key!r} is nothing that JSON can say: {error}") from error
-        self._text.write(text + "\n")
+    def _first_row(self, key: Any, value: Any) -> str:
+        """Choose the format by the first row, and write it."""
+        self._format = "jsonl" if flatten(key, value) is None else "csv"
+        self._row = row_writer(self._format, self._job, "the rows before it are, which made the output csv")
+        return self._row(key, value)
 
     def _flush(self) -> None:
         if self._object is None:
-            self._object = self._open_object({FORMAT: self._format or EMPTY})
-        # What UTF-8 cannot say (a lone surrogate) is written as the escape that JSON has for it.
-        self._object.write(self._text.getvalue().encode(errors="backslashreplace"))
-        self._text.seek(0)
-        self._text.truncate()
+            self._object = self._open_object({FORMAT: self._format})
+        self._object.write(encoded(self._held, self._format))
+        self._held.clear()
+        self._characters = 0
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -155,8 +120,8 @@ def result_metadata(format: str, columns: list[str]) -> dict[str, str]:
 def publish(task: PublishTask, store: ObjectStore, bucket: str, pool: ThreadPoolExecutor) -> dict[str, Any]:
     """Copy the staged results of all partitions to `result/`, all of them or none.
 
-    Returns the format, how many parts there are, and the names of the columns if the parts say them. Raises
-    BadResult if partitions differ in format.
+    Returns the format as the parts' extension, how many parts there are, and the names of the columns if the
+    parts say them. Raises BadResult if partitions differ in format.
     """
     staged = [output_key(task.prefix, task.step, partition, 0) for partition in range(task.partitions)]
     metadata = list(pool.map(lambda key: store.metadata(bucket, key), staged))
@@ -165,11 +130,12 @@ def publish(task: PublishTask, store: ObjectStore, bucket: str, pool: ThreadPool
         raise BadResult(
             "some partitions' rows are flat and others' are not: set output, in the job or its input"
         )
-    extension = next(iter(formats - {EMPTY}), "csv")
+    format = next(iter(formats - {EMPTY}), "csv")
+    extension = EXTENSIONS.get(format, format)
     results = [result_key(task.prefix, partition, extension) for partition in range(task.partitions)]
 
     copies = [
-        pool.submit(store.copy, bucket, source, target, CONTENT_TYPES[extension])
+        pool.submit(store.copy, bucket, source, target, CONTENT_TYPES[format])
         for source, target in zip(staged, results, strict=True)
     ]
     wait(copies)

@@ -1,100 +1,22 @@
-import csv
-import io
-import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce import Csv, JsonLines, Text, formats
+from mapreduce import Csv, Fixed, JsonLines, Text, Whole, parsing
 from mapreduce.errors import InvalidParameter
 from mapreduce.formats import Format, format_from
 from mapreduce.pieces import Block
+from tests.unit.cuts import COMPRESSORS, blocks_in, cut, split
+from tests.unit.memory_s3 import memory_store
+from tests.unit.parsed import records, rejects
+from tests.unit.pipeline import INPUT
 
-PLAIN_CSV = Csv()
-NO_QUOTES = Csv(quote="")
 HEADED = Csv(header=True)
 
-CSV_CHARACTERS = 'ab,"\r ;한'
 
-
-def records(format: Format, data: bytes, offset: int = 0) -> list[Any]:
-    parsed = format.parse(Block(offset, data))
-    assert parsed.rejects == []
-    return parsed.records
-
-
-def rejects(format: Format, data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
-    return [(reject.offset, reject.data) for reject in format.parse(Block(offset, data)).rejects]
-
-
-def reason(format: Format, line: bytes) -> str:
-    (reject,) = format.parse(Block(0, line)).rejects
-    return reject.reason
-
-
-# Lines
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (b"one\ntwo\n", ["one", "two"]),
-        (b"one\ntwo", ["one", "two"]),
-        (b"one\r\ntwo\r\n", ["one", "two"]),
-        (b"one\r\ntwo\r", ["one", "two"]),
-        (b"\n\none\n\n", ["", "", "one", ""]),
-        (b"a\rb\n", ["a\rb"]),
-        (
-            "한 줄\n\u2028 is no end\x0b\x0c\x85 of a line\n".encode(),
-            ["한 줄", "\u2028 is no end\x0b\x0c\x85 of a line"],
-        ),
-        (b"", []),
-    ],
-)
-def test_text_is_lines_without_their_ends(data: bytes, expected: list[str]) -> None:
-    assert records(Text(), data) == expected
-
-
-@pytest.mark.parametrize(
-    ("format", "line", "expected"),
-    [(Text(), b"a", "a"), (PLAIN_CSV, b"a,b", ["a", "b"]), (JsonLines(), b"[1]", [1])],
-)
-def test_a_byte_order_mark_at_an_objects_start_is_no_part_of_its_first_record(
-    format: Format, line: bytes, expected: object
-) -> None:
-    parsed = format.parse(Block(0, b"\xef\xbb\xbf" + line + b"\n"))
-    assert parsed.records == [expected]
-    assert parsed.locate(0) == (3, line)
-
-
-def test_a_byte_order_mark_elsewhere_is_data() -> None:
-    assert records(Text(), b"\xef\xbb\xbfa\n", offset=100) == ["\ufeffa"]
-
-
-def test_an_object_of_nothing_but_a_byte_order_mark_has_no_records() -> None:
-    assert records(Text(), b"\xef\xbb\xbf") == []
-
-
-@pytest.mark.parametrize("format", [Text(), PLAIN_CSV, NO_QUOTES, JsonLines()])
-def test_a_line_that_is_not_utf8_is_set_aside_and_the_others_stay(format: Format) -> None:
-    parsed = format.parse(Block(1000, b'"a"\r\n"\xff"\r\n\n"b"\n'))
-    assert [record for record in parsed.records if record] == (
-        records(format, b'"a"\n') + records(format, b'"b"\n')
-    )
-    (reject,) = parsed.rejects
-    assert (reject.offset, reject.data) == (1005, b'"\xff"\r')
-    assert "utf-8" in reject.reason
-    assert parsed.locate(len(parsed.records) - 1) == (1011, b'"b"')
-
-
-@pytest.mark.parametrize("format", [PLAIN_CSV, NO_QUOTES, JsonLines(), Csv(columns=("only",))])
-def test_blank_lines_are_no_records_of_tables(format: Format) -> None:
-    data = b"\n1\n\r\n\n2\r\n\n"
-    assert len(records(format, data)) == 2
-    parsed = format.parse(Block(10, data))
-    assert [parsed.locate(0), parsed.locate(1)] == [(11, b"1"), (16, b"2\r")]
+# Parts of blocks
 
 
 @given(
@@ -102,13 +24,13 @@ def test_blank_lines_are_no_records_of_tables(format: Format) -> None:
     ended=st.booleans(),
     size=st.integers(1, 20),
 )
-def test_the_parts_of_a_block_are_whole_lines_and_all_of_it(
+def test_the_parts_of_a_block_of_lines_are_whole_lines_and_all_of_it(
     lines: list[bytes], ended: bool, size: int
 ) -> None:
     data = b"\n".join(lines) + b"\n" * ended
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(formats, "PARSE_BYTES", size)
-        parts = list(formats.parts_of(Block(70, data)))
+        patch.setattr(parsing, "PARSE_BYTES", size)
+        parts = list(Text().parts_of(Block(70, data)))
     assert b"".join(part.data for part in parts) == data
     offset = 70
     for number, part in enumerate(parts, start=1):
@@ -118,152 +40,147 @@ def test_the_parts_of_a_block_are_whole_lines_and_all_of_it(
         offset += len(part.data)
 
 
-@pytest.mark.parametrize(
-    "format", [Text(), PLAIN_CSV, NO_QUOTES, Csv(columns=("a", "b")), Csv(delimiter=";"), JsonLines()]
-)
-@given(
-    some=st.lists(
-        st.one_of(
-            st.text(CSV_CHARACTERS, max_size=8).map(str.encode),
-            st.binary(max_size=4).map(lambda data: data.replace(b"\n", b"")),
-            st.sampled_from([b"1,2", b"[1]", b'{"a":"\\u00e9"}', b"NaN", b'"q, d",x', b'"a""b",c', b"\r"]),
-        ),
-        max_size=8,
-    )
-)
-@example(some=[b'"x",y', b"a\r\r"])
-@example(some=[b'"x', b'y"'])
-def test_a_line_means_the_same_whatever_lines_are_read_with_it(format: Format, some: list[bytes]) -> None:
-    together = format.parse(Block(100, b"".join(line + b"\n" for line in some)))
-    alone, offset = [], 100
-    for line in some:
-        alone.append(format.parse(Block(offset, line + b"\n")))
-        offset += len(line) + 1
-    assert together.records == [record for one in alone for record in one.records]
-    assert together.rejects == [reject for one in alone for reject in one.rejects]
-    places = [one.locate(index) for one in alone for index in range(len(one.records))]
-    assert [together.locate(index) for index in range(len(together.records))] == places
+@given(data=st.binary(min_size=1, max_size=60), length=st.integers(1, 20), size=st.integers(1, 30))
+def test_the_parts_of_a_block_of_records_of_a_fixed_length_are_whole_records_and_all_of_it(
+    data: bytes, length: int, size: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parsing, "PARSE_BYTES", size)
+        parts = list(Fixed(length).parts_of(Block(70, data)))
+    assert b"".join(part.data for part in parts) == data
+    assert [part.offset - 70 for part in parts] == list(range(0, len(data), -(-size // length) * length))
 
 
-# csv
+def test_a_whole_object_is_parsed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "PARSE_BYTES", 3)
+    assert list(Whole().parts_of(Block(0, b"one\ntwo\n"))) == [Block(0, b"one\ntwo\n")]
 
 
-@given(
-    rows=st.lists(st.lists(st.text('ab",; 한', max_size=5), min_size=1, max_size=4), max_size=6),
-    delimiter=st.sampled_from(",;"),
-)
-def test_csv_reads_what_pythons_csv_module_writes(rows: list[list[str]], delimiter: str) -> None:
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter).writerows(rows)
-    assert records(Csv(delimiter=delimiter), text.getvalue().encode()) == rows
+# Records of a fixed length
 
 
-def test_quotes_may_hold_delimiters_and_quotes() -> None:
-    assert records(PLAIN_CSV, b'a,"b,c","say ""hi"""\n"",x,\n') == [["a", "b,c", 'say "hi"'], ["", "x", ""]]
+def test_records_of_a_fixed_length_are_texts_of_a_character_for_each_byte() -> None:
+    data = bytes(range(256))
+    found = records(Fixed(4), data)
+    assert len(found) == 64
+    assert "".join(found).encode("latin-1") == data
+    assert sorted(found) == found
 
 
-def test_without_quoting_a_quote_is_data() -> None:
-    assert records(NO_QUOTES, b'5" disk,"\n') == [['5" disk', '"']]
+def test_records_of_a_fixed_length_may_hold_anything() -> None:
+    assert records(Fixed(3), b"\xef\xbb\xbf\n\r\n\0\0\0") == ["ï»¿", "\n\r\n", "\0\0\0"]
 
 
-def test_a_field_may_be_long() -> None:
-    assert records(PLAIN_CSV, b'"' + b"x" * 200_000 + b'"\n') == [["x" * 200_000]]
+def test_the_place_of_a_record_of_a_fixed_length_is_told() -> None:
+    parsed = Fixed(3).parse(Block(30, b"abcdefgh"))
+    assert [parsed.locate(index) for index in range(2)] == [(30, b"abc"), (33, b"def")]
 
 
-@pytest.mark.parametrize("line", [b'a,"open', b'"open,b', b'a,"b"c'])
-def test_a_quote_that_does_not_close_on_its_line_spoils_that_line_alone(line: bytes) -> None:
-    parsed = PLAIN_CSV.parse(Block(0, b'1,"2"\n' + line + b'\n3,"4"\n'))
-    assert parsed.records == [["1", "2"], ["3", "4"]]
+def test_a_last_record_that_is_too_short_is_set_aside_and_the_others_stay() -> None:
+    parsed = Fixed(3).parse(Block(30, b"abcdefgh"))
+    assert parsed.records == ["abc", "def"]
     (reject,) = parsed.rejects
-    assert (reject.offset, reject.data) == (6, line)
-    assert "quote" in reject.reason
+    assert (reject.offset, reject.data) == (36, b"gh")
+    assert reject.reason == "the object ends after 2 of the record's 3 bytes (format.length)"
 
 
-def test_a_record_of_another_number_of_fields_is_set_aside() -> None:
-    parsed = Csv(columns=("a", "b")).parse(Block(7, b"1,2\n1\n1,2,3\n3,4\n"))
-    assert parsed.records == [["1", "2"], ["3", "4"]]
-    assert [(reject.offset, reject.data) for reject in parsed.rejects] == [(11, b"1"), (13, b"1,2,3")]
-    assert "1 fields where 2 are expected" in parsed.rejects[0].reason
+def test_an_object_shorter_than_one_record_is_one_bad_record() -> None:
+    assert rejects(Fixed(), b"x") == [(0, b"x")]
+    assert Fixed().parse(Block(0, b"x")).records == []
 
 
-def test_without_columns_records_may_have_any_number_of_fields() -> None:
-    assert records(PLAIN_CSV, b"1\n1,2\n") == [["1"], ["1", "2"]]
+# Whole objects
 
 
-@pytest.mark.parametrize("line", [b"name,city", b"name,city\r", b"\xef\xbb\xbfname,city", b'"name",city'])
-def test_a_header_names_the_columns(line: bytes) -> None:
-    format = HEADED.with_header(line)
-    block = Block(0, line + b"\nKim,Seoul\r\n")
-    parsed = format.parse(block)
-    assert parsed.records == [{"name": "Kim", "city": "Seoul"}]
-    assert parsed.locate(0) == (len(line) + 1, b"Kim,Seoul\r")
+@pytest.mark.parametrize("text", ["a", "\n", "one\r\ntwo\n", "첫 줄\n둘째 줄", "\0"])
+def test_a_whole_object_is_its_text(text: str) -> None:
+    parsed = Whole().parse(Block(0, text.encode()))
+    assert (parsed.records, parsed.rejects) == ([text], [])
+    assert parsed.locate(0) == (0, text.encode())
 
 
-def test_only_the_first_line_of_an_object_is_its_header() -> None:
-    format = HEADED.with_header(b"name")
-    assert records(format, b"name\nname\n") == [{"name": "name"}]
-    assert records(format, b"name\n", offset=500) == [{"name": "name"}]
+@pytest.mark.parametrize("text", ["", "text"])
+def test_a_byte_order_mark_is_no_part_of_a_whole_object(text: str) -> None:
+    parsed = Whole().parse(Block(0, b"\xef\xbb\xbf" + text.encode()))
+    assert parsed.records == [text]
+    assert parsed.locate(0) == (3, text.encode())
 
 
-def test_an_object_of_nothing_but_a_header_has_no_records() -> None:
-    format = HEADED.with_header(b"name")
-    assert records(format, b"name\n") == []
-    assert records(format, b"name") == []
+def test_a_whole_object_that_is_not_utf8_is_set_aside() -> None:
+    parsed = Whole().parse(Block(0, b"fine\n\xff\n"))
+    assert parsed.records == []
+    (reject,) = parsed.rejects
+    assert (reject.offset, reject.data) == (0, b"fine\n\xff\n")
+    assert "utf-8" in reject.reason
+    assert "position 5" in reject.reason
 
 
-def test_a_record_that_does_not_fit_the_header_is_set_aside_with_its_place() -> None:
-    assert rejects(HEADED.with_header(b"a,b"), b"a,b\n1,2\n3\n") == [(8, b"3")]
+# Places
 
 
-def test_a_header_is_left_out_where_the_job_knows_the_columns_and_records_stay_lists() -> None:
-    format = Csv(columns=("x", "y"), header=True)
-    assert not format.needs_header
-    assert format.parse(Block(0, b"a,b\n1,2\n")).records == [["1", "2"]]
-    assert format.parse(Block(8, b"3,4\n")).records == [["3", "4"]]
+ALL_OF_A_TEXT = "첫 줄,1\r\n\n둘째,2\nlast,3"
+EACH = [
+    (Text(), [(0, "첫 줄,1"), (11, ""), (12, "둘째,2"), (21, "last,3")]),
+    (Csv(), [(0, ["첫 줄", "1"]), (12, ["둘째", "2"]), (21, ["last", "3"])]),
+    (Whole(), [(0, ALL_OF_A_TEXT)]),
+    (
+        Fixed(9),
+        [(start, ALL_OF_A_TEXT.encode()[start : start + 9].decode("latin-1")) for start in (0, 9, 18)],
+    ),
+]
 
 
-def test_only_a_format_with_a_header_needs_one() -> None:
-    assert HEADED.needs_header
-    assert not any(format.needs_header for format in (PLAIN_CSV, Text(), JsonLines()))
+def located(format: Format, blocks: list[Block]) -> list[tuple[int, Any]]:
+    found = []
+    for block in blocks:
+        for part in format.parts_of(block):
+            parsed = format.parse(part)
+            assert parsed.rejects == []
+            found += [(parsed.locate(index)[0], record) for index, record in enumerate(parsed.records)]
+    return found
 
 
-# jsonl
+@pytest.mark.parametrize(("format", "expected"), EACH)
+def test_each_record_is_parsed_once_and_located_whatever_the_size_of_pieces_is(
+    format: Format, expected: list[tuple[int, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = ALL_OF_A_TEXT.encode()
+    assert len(data) == 27
+    _, store = memory_store(INPUT, {"a": data})
+    monkeypatch.setattr(parsing, "PARSE_BYTES", 1)
+    for split_bytes in range(1, len(data) + 2):
+        found = blocks_in(store, split("a", len(data), split_bytes), format.framing)
+        assert located(format, found) == expected
 
 
-@given(
-    st.lists(
-        st.recursive(
-            st.none()
-            | st.booleans()
-            | st.integers()
-            | st.floats(allow_nan=False, allow_infinity=False)
-            | st.text(),
-            lambda some: st.lists(some, max_size=3) | st.dictionaries(st.text(), some, max_size=3),
-            max_leaves=5,
-        ),
-        max_size=5,
-    )
-)
-def test_json_lines_are_read_as_written(values: list[Any]) -> None:
-    data = "".join(json.dumps(value) + "\n" for value in values)
-    assert records(JsonLines(), data.encode()) == values
+@pytest.mark.parametrize("suffix", COMPRESSORS)
+@pytest.mark.parametrize(("format", "expected"), EACH)
+def test_a_compressed_object_has_the_records_of_its_plain_data(
+    suffix: str, format: Format, expected: list[tuple[int, Any]]
+) -> None:
+    data = COMPRESSORS[suffix](ALL_OF_A_TEXT.encode())
+    _, store = memory_store(INPUT, {"a" + suffix: data})
+    assert located(format, blocks_in(store, cut("a" + suffix, len(data), []), format.framing)) == expected
 
 
-@pytest.mark.parametrize("text", ["NaN", '{"a": NaN}', "[-Infinity]", "Infinity"])
-def test_what_json_cannot_say_is_set_aside(text: str) -> None:
-    assert "is not JSON" in reason(JsonLines(), text.encode())
+@pytest.mark.parametrize("format", [Text(), Csv(), JsonLines()])
+def test_places_are_found_once_for_all_records_and_only_if_they_are_asked_for(
+    format: Format,
+) -> None:
+    looked: list[int] = []
 
+    class Watched(bytes):
+        """Lines that tell when they are cut."""
 
-@pytest.mark.parametrize("line", [b"{", b"[1, 2", b"{'a': 1}", b"1 2", b"  ", b"9" * 5000])
-def test_a_line_that_is_not_json_is_set_aside_and_the_others_stay(line: bytes) -> None:
-    parsed = JsonLines().parse(Block(3, b"1\n" + line + b"\n2\n"))
-    assert parsed.records == [1, 2]
-    assert [(reject.offset, reject.data) for reject in parsed.rejects] == [(5, line)]
+        def split(self, *separators: Any) -> list[bytes]:
+            looked.append(1)
+            return super().split(*separators)
 
-
-def test_json_nested_too_deeply_is_set_aside_and_does_not_end_the_task() -> None:
-    line = b"[" * 100_000 + b"]" * 100_000
-    assert rejects(JsonLines(), b"1\n" + line + b"\n") == [(2, line)]
+    data = b"".join(b"%d\n" % number for number in range(1000))
+    parsed = format.parse(Block(0, Watched(data)))
+    assert looked == []
+    assert [parsed.locate(index)[1] for index in range(1000)] == data.split()
+    assert len(looked) == 1
 
 
 # Options
@@ -275,11 +192,15 @@ def test_json_nested_too_deeply_is_set_aside_and_does_not_end_the_task() -> None
         (None, HEADED, HEADED),
         ("text", HEADED, Text()),
         ("jsonl", Text(), JsonLines()),
-        ({"type": "csv"}, Text(), PLAIN_CSV),
+        ({"type": "csv"}, Text(), Csv()),
         ({"type": "csv", "delimiter": "\t", "header": True}, Text(), Csv(delimiter="\t", header=True)),
         ({"type": "csv", "columns": ["a", "b"]}, Text(), Csv(columns=("a", "b"))),
         ({"type": "csv", "delimiter": "|"}, Csv(quote="", columns=("a",)), Csv("|", "", ("a",))),
-        ({"type": "text"}, PLAIN_CSV, Text()),
+        ({"type": "text"}, Csv(), Text()),
+        ("fixed", Text(), Fixed(100)),
+        ("fixed", Fixed(7), Fixed(7)),
+        ({"type": "fixed", "length": 1}, Fixed(7), Fixed(1)),
+        ("whole", Fixed(7), Whole()),
     ],
 )
 def test_an_input_may_choose_a_format_or_change_options_of_the_jobs(
@@ -291,7 +212,7 @@ def test_an_input_may_choose_a_format_or_change_options_of_the_jobs(
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("xml", r"format: got 'xml'; give one of text, csv, jsonl"),
+        ("xml", r"format: got 'xml'; give one of text, csv, jsonl, fixed, whole, parquet"),
         (7, r"format: got 7; give one of"),
         ([], r"format: got \[\]; give one of"),
         ({}, r"format: got \{\}; give one of"),
@@ -307,6 +228,22 @@ def test_an_input_may_choose_a_format_or_change_options_of_the_jobs(
         ({"type": "csv", "quote": "''"}, r"format.quote: got \"''\"; give one character, or \"\" for none"),
         ({"type": "csv", "header": "yes"}, r"format.header: got 'yes'; give a bool"),
         ({"type": "csv", "header": 1}, r"format.header: got 1; give a bool"),
+        *(
+            (
+                {"type": "fixed", "length": length},
+                rf"format\.length: got {got}; give a whole number of at least 1",
+            )
+            for length, got in [
+                (0, "0"),
+                (-5, "-5"),
+                (2.5, r"2\.5"),
+                ("100", "'100'"),
+                (True, "True"),
+                (None, "None"),
+            ]
+        ),
+        ({"type": "fixed", "size": 5}, r"format.size: fixed has no such option; it takes length"),
+        ({"type": "whole", "length": 5}, r"format.length: whole has no such option; it takes no options"),
         ({"type": "csv", "columns": "ab"}, r"format.columns: got 'ab'; give a list of names"),
         ({"type": "csv", "columns": 5}, r"format.columns: got 5; give a list of names"),
         ({"type": "csv", "columns": ["a", 1]}, r"format.columns: got \['a', 1\]; give a list of names"),

@@ -1,11 +1,6 @@
-import bz2
 import gzip
 import io
-import itertools
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 from botocore.stub import Stubber
@@ -13,28 +8,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mypy_boto3_s3.client import S3Client
 
-from mapreduce import pieces
 from mapreduce.errors import BadObject, InputChanged, InputNotReadable, RecordTooLong
-from mapreduce.pieces import Piece, blocks_of, read_pieces
+from mapreduce.pieces import Piece, blocks_of_lines
 from mapreduce.storage import ObjectStore
-from mapreduce.zstd import ZstdCompressor
+from tests.unit.cuts import COMPRESSORS, LIMIT, blocks_in, cut, small_reads
 from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import INPUT
 
 Located = tuple[int, bytes]  # where a line begins, and the line with its newline
-
-LIMIT = 1 << 20
-
-
-def zstd_compress(data: bytes) -> bytes:
-    return ZstdCompressor().compress(data, ZstdCompressor.FLUSH_FRAME)
-
-
-COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
-    ".gz": gzip.compress,
-    ".bz2": bz2.compress,
-    ".zst": zstd_compress,
-}
 
 lines = st.one_of(
     st.sampled_from([b"", b"a", b"\r", b"crlf\r", "한글 단어".encode(), b"long " * 12, b"\xff\xfe"]),
@@ -55,27 +36,9 @@ def located_lines(data: bytes, offset: int = 0) -> list[Located]:
     return found
 
 
-def cut(key: str, size: int, cuts: list[int]) -> list[Piece]:
-    edges = [0, *sorted({place for place in cuts if 0 < place < size}), size]
-    return [Piece(INPUT, key, start, end) for start, end in itertools.pairwise(edges)]
-
-
-@contextmanager
-def small_reads(part: int, overlap: int, block: int) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "PART_BYTES", part)
-        patch.setattr(pieces, "OVERLAP_BYTES", overlap)
-        patch.setattr(pieces, "BLOCK_BYTES", block)
-        yield
-
-
 def read(store: ObjectStore, some: list[Piece], limit: int = LIMIT) -> list[Located]:
-    found = []
-    with ThreadPoolExecutor(4) as pool:
-        for _, blocks in read_pieces(store, some, limit, pool):
-            for block in blocks:
-                found += located_lines(block.data, block.offset)
-    return found
+    blocks = blocks_in(store, some, limit=limit)
+    return [line for block in blocks for line in located_lines(block.data, block.offset)]
 
 
 def read_data(key: str, data: bytes, cuts: list[int], limit: int = LIMIT) -> list[Located]:
@@ -104,7 +67,7 @@ def test_each_record_is_in_exactly_one_piece_wherever_an_object_is_cut(
         for piece in cut("lines.txt", len(data), cuts):
             origin = max(piece.start - 1, 0)
             chunks = (data[start : start + chunk] for start in range(origin, len(data), chunk))
-            for some in blocks_of(chunks, origin, piece.start, piece.end, LIMIT, piece.url):
+            for some in blocks_of_lines(chunks, origin, piece.start, piece.end, LIMIT, piece.url):
                 found += located_lines(some.data, some.offset)
     assert found == located_lines(data)
 
@@ -142,7 +105,7 @@ def test_every_byte_can_be_its_own_piece() -> None:
 @given(data=texts, limit=st.integers(1, 30))
 def test_blocks_are_whole_records_and_no_larger_than_they_must_be(data: bytes, limit: int) -> None:
     with small_reads(part=50, overlap=10, block=limit):
-        blocks = list(blocks_of(iter([data]), 0, 0, None, LIMIT, "s3://bucket/key"))
+        blocks = list(blocks_of_lines(iter([data]), 0, 0, None, LIMIT, "s3://bucket/key"))
     assert all(block.data.endswith(b"\n") for block in blocks[:-1])
     assert all(len(block.data) <= limit or block.data.count(b"\n", 0, -1) == 0 for block in blocks)
     assert b"".join(block.data for block in blocks) == data

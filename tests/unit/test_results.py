@@ -1,15 +1,10 @@
-import csv
 import io
-import json
-import math
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from mypy_boto3_s3.client import S3Client
 
 from mapreduce import Job, SqlJob
@@ -18,36 +13,19 @@ from mapreduce.events import PublishTask
 from mapreduce.results import (
     BUFFER_CHARACTERS,
     ResultWriter,
-    flatten,
     output_format,
     publish,
     result_metadata,
 )
 from mapreduce.storage import UPLOAD_PART_BYTES, ObjectStore
-from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import JOBS, read_all
 from tests.unit.sample_jobs import Fussy, Shouted
-
-Row = tuple[Any, Any]
+from tests.unit.written import Row, written
 
 NO_COLUMNS, TEXT_AND_COUNT = Fussy(), Shouted()
 TASK = PublishTask("jobs/job-1/stage-0/", 2, 3)
 STAGED = [f"jobs/job-1/stage-0/step-2/{partition}/0" for partition in range(3)]
 RESULT = "jobs/job-1/stage-0/result/"
-
-
-def written(rows: list[Row], format: str | None = None, job: Job = NO_COLUMNS) -> tuple[str, dict[str, str]]:
-    """Return what a result object says, and its metadata."""
-    s3, store = memory_store(JOBS, {})
-    with ResultWriter(
-        job, format, lambda metadata: store.write(JOBS, "part", intermediate=True, metadata=metadata)
-    ) as result:
-        for key, value in rows:
-            result.write(key, value)
-    assert result.rows == len(rows)
-    stored = s3.objects[JOBS, "part"]
-    assert result.size == len(stored.data)
-    return stored.data.decode(), stored.metadata
 
 
 def stage(store: ObjectStore, partition: int, rows: list[Row], format: str | None = None) -> None:
@@ -71,25 +49,6 @@ def publishing_pool() -> Iterator[ThreadPoolExecutor]:
 
 
 # Formats
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "fields"),
-    [
-        ("a", 1, ["a", 1]),
-        (("a", 1), 2.5, ["a", 1, 2.5]),
-        ("a", [1, "b", None, True], ["a", 1, "b", None, True]),
-        (("a", "b"), (1, 2), ["a", "b", 1, 2]),
-        ("a", [], ["a"]),
-        ("a", {"b": 1}, None),
-        ("a", [[1]], None),
-        ("a", [(1,)], None),
-        ("a", {1, 2}, None),
-        ("a", date(2009, 1, 1), None),
-    ],
-)
-def test_a_row_is_flat_if_its_fields_are_scalars(key: Any, value: Any, fields: list[Any] | None) -> None:
-    assert flatten(key, value) == fields
 
 
 @pytest.mark.parametrize(
@@ -128,16 +87,34 @@ def test_the_executions_output_format_goes_before_the_jobs(
     assert output_format(job, requested) == format
 
 
+CHOICES = [
+    (NO_COLUMNS, ["csv", "jsonl", "text", "raw"], "which is what a Python job writes"),
+    (SqlJob(map="FROM input"), ["csv", "jsonl", "parquet"], "which is what a SQL job writes"),
+]
+
+
+@pytest.mark.parametrize(("job", "formats", "why"), CHOICES)
 @pytest.mark.parametrize("requested", ["xml", "", 1, ["csv"], {}])
-def test_a_wrong_output_format_names_value_and_choices(requested: object) -> None:
-    with pytest.raises(InvalidParameter, match=r"output: got .*; give one of csv, jsonl"):
-        output_format(NO_COLUMNS, requested)
+def test_a_wrong_output_format_names_value_and_choices(
+    job: Job | SqlJob, formats: list[str], why: str, requested: object
+) -> None:
+    message = f"output: got {requested!r}; give one of {', '.join(formats)}, {why}"
+    with pytest.raises(InvalidParameter, match=f"^{re.escape(message)}$"):
+        output_format(job, requested)
 
 
-def test_parquet_is_a_format_of_sql_jobs_alone() -> None:
-    assert output_format(SqlJob(map="FROM input"), "parquet") == "parquet"
-    with pytest.raises(InvalidParameter, match=r"got 'parquet'; give one of csv, jsonl.* Python job"):
-        output_format(NO_COLUMNS, "parquet")
+@pytest.mark.parametrize(("job", "formats", "why"), CHOICES)
+def test_each_kind_of_job_has_its_output_formats(job: Job | SqlJob, formats: list[str], why: str) -> None:
+    for format in formats:
+        assert output_format(job, format) == format
+    for format in {"csv", "jsonl", "text", "raw", "parquet"} - set(formats):
+        with pytest.raises(InvalidParameter, match=f"got '{format}'; .*{why}"):
+            output_format(job, format)
+
+
+def test_an_output_format_that_a_job_has_but_cannot_write_is_told() -> None:
+    with pytest.raises(InvalidParameter, match=r"got 'text'; give one of csv, jsonl, parquet, .* SQL job"):
+        output_format(SqlJob(map="FROM input", output="text"), None)
 
 
 def test_a_sql_jobs_own_format_is_taken_where_the_execution_asks_for_none() -> None:
@@ -145,64 +122,10 @@ def test_a_sql_jobs_own_format_is_taken_where_the_execution_asks_for_none() -> N
     assert output_format(SqlJob(map="FROM input"), None) is None
 
 
-# csv
-
-
-def test_csv_writes_truth_in_small_letters_and_nothing_for_none() -> None:
-    assert written([("a", [True, False, None, 0, 1.50])])[0] == "a,true,false,,0,1.5\n"
-
-
-@given(st.lists(st.tuples(st.text('ab",\n\r;한 '), st.text('ab",\n\r;한 ')), max_size=8))
-def test_any_text_comes_back_from_csv(rows: list[Row]) -> None:
-    text, _ = written(rows, "csv")
-    assert list(csv.reader(io.StringIO(text, newline=""))) == [list(row) for row in rows]
-
-
-def test_what_utf8_cannot_say_is_escaped() -> None:
-    assert written([("\ud800", "é")])[0] == "\\ud800,é\n"
-    assert json.loads(written([("\ud800", {})])[0]) == {"key": "\ud800", "value": {}}
-
-
-def test_a_row_that_is_not_flat_behind_flat_ones_says_what_to_set() -> None:
-    with pytest.raises(
-        BadResult, match=r"the row of key 'b' is not flat, but the rows before it .*output to jsonl"
-    ):
-        written([("a", 1), ("b", {})])
-
-
-def test_a_row_that_is_not_flat_where_csv_was_asked_for_says_what_to_set() -> None:
-    with pytest.raises(
-        BadResult, match=r"the row of key 'a' is not flat, but the output is csv: .*output to jsonl"
-    ):
-        written([("a", [[]])], "csv")
-
-
-# jsonl
-
-
-def test_columns_name_the_fields_of_flat_rows() -> None:
-    assert written([("a", 1), (("b", True), [])], "jsonl", TEXT_AND_COUNT)[0] == (
-        '{"text": "a", "count": 1}\n{"text": "b", "count": true}\n'
-    )
-
-
-def test_rows_that_columns_do_not_fit_have_a_key_and_a_value() -> None:
-    text, _ = written([("a", [1, 2]), ("b", {"c": "한"})], "jsonl", TEXT_AND_COUNT)
-    assert text == '{"key": "a", "value": [1, 2]}\n{"key": "b", "value": {"c": "한"}}\n'
-
-
-@pytest.mark.parametrize(
-    "value", [math.nan, math.inf, {"deep": math.nan}, {1, 2}, date(2009, 1, 1), b"bytes"]
-)
-def test_a_row_that_json_cannot_say_is_named_by_its_key(value: Any) -> None:
-    with pytest.raises(BadResult, match=r"the row of key \('a', 1\) is nothing that JSON can say"):
-        written([(("a", 1), value)], "jsonl")
-
-
 # Objects
 
 
-@pytest.mark.parametrize("format", ["csv", "jsonl"])
+@pytest.mark.parametrize("format", ["csv", "jsonl", "text"])
 def test_a_large_result_is_whole(s3: S3Client, store: ObjectStore, format: str) -> None:
     count = 2 * UPLOAD_PART_BYTES // 1000
     with ResultWriter(
@@ -214,6 +137,17 @@ def test_a_large_result_is_whole(s3: S3Client, store: ObjectStore, format: str) 
     assert len(lines) == result.rows == count
     assert lines == sorted(lines)
     assert store.metadata(JOBS, "part") == {"marla-format": format}
+
+
+def test_a_large_result_of_raw_bytes_is_whole(s3: S3Client, store: ObjectStore) -> None:
+    records = [number.to_bytes(10, "big") for number in range(2 * UPLOAD_PART_BYTES // 10)]
+    with ResultWriter(
+        NO_COLUMNS, "raw", lambda metadata: store.write(JOBS, "part", intermediate=True, metadata=metadata)
+    ) as result:
+        for record in records:
+            result.write(record.decode("latin-1"), ())
+    assert read_all(s3, "part") == b"".join(records)
+    assert result.rows == len(records)
 
 
 @pytest.mark.parametrize("rows_before", [0, 3, UPLOAD_PART_BYTES // BUFFER_CHARACTERS + 2])
@@ -264,13 +198,19 @@ def test_the_staged_partitions_become_the_result(
 
 
 @pytest.mark.parametrize(
-    ("value", "content_type"), [(1, "text/csv; charset=utf-8"), ({}, "application/x-ndjson")]
+    ("format", "content_type"),
+    [
+        ("csv", "text/csv; charset=utf-8"),
+        ("jsonl", "application/x-ndjson"),
+        ("text", "text/plain; charset=utf-8"),
+        ("raw", "application/octet-stream"),
+    ],
 )
 def test_results_do_not_expire_and_say_what_they_are(
-    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor, value: Any, content_type: str
+    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor, format: str, content_type: str
 ) -> None:
     for partition in range(3):
-        stage(store, partition, [("key", value)])
+        stage(store, partition, [("key", "value")], format)
     publish(TASK, store, JOBS, publishing_pool)
     for staged in STAGED:
         tag_set = s3.get_object_tagging(Bucket=JOBS, Key=staged)["TagSet"]
@@ -288,6 +228,23 @@ def test_empty_partitions_take_the_format_of_the_others(
     stage(store, 2, [])
     assert publish(TASK, store, JOBS, publishing_pool) == {"format": "jsonl", "parts": 3}
     assert [len(read_all(s3, key)) for key in result_keys(s3)] == [0, 28, 0]
+
+
+@pytest.mark.parametrize(("format", "extension", "data"), [("text", "txt", b"a\tb\n"), ("raw", "bin", b"ab")])
+def test_results_of_text_and_raw_bytes_have_the_names_that_are_usual_for_them(
+    s3: S3Client,
+    store: ObjectStore,
+    publishing_pool: ThreadPoolExecutor,
+    format: str,
+    extension: str,
+    data: bytes,
+) -> None:
+    stage(store, 0, [("a", "b")], format)
+    stage(store, 1, [], format)
+    stage(store, 2, [("a", "b")], format)
+    assert publish(TASK, store, JOBS, publishing_pool) == {"format": extension, "parts": 3}
+    assert result_keys(s3) == [f"{RESULT}part-{partition:05}.{extension}" for partition in range(3)]
+    assert [read_all(s3, key) for key in result_keys(s3)] == [data, b"", data]
 
 
 def test_a_result_without_any_row_is_an_empty_csv(

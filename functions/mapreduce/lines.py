@@ -1,0 +1,204 @@
+"""Formats whose records are lines: text, csv, JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, AnyStr, NoReturn
+
+from .errors import InvalidParameter
+from .parsing import BYTE_ORDER_MARK, Format, Parsed, Reject, without_mark
+from .pieces import Block
+
+# Python's csv module refuses fields over 128 KiB unless told; maxRecordBytes bounds records already.
+csv.field_size_limit(1 << 40)
+
+
+class LineError(ValueError):
+    """A line that does not fit the format."""
+
+
+@dataclass(frozen=True)
+class LineFormat(Format):
+    """Records that are one line each, in UTF-8, ended by `\\n` or `\\r\\n`."""
+
+    def _end_of_record(self, data: bytes, position: int) -> int:
+        return data.find(b"\n", position) + 1 or len(data)
+
+    def parse(self, block: Block) -> Parsed:
+        """Return the records of some lines."""
+        offset, data = without_mark(block)
+        try:
+            records = self._parse(data.decode())
+        except (ValueError, RecursionError):  # bad UTF-8, bad JSON and LineError are ValueErrors
+            return self._parse_line_by_line(offset, _lines(data, b"\n"))
+        return Parsed(records, [], _Places(offset, data, self._skips_blank_lines))
+
+    def _parse(self, text: str) -> list[Any]:
+        """Return the records of some whole lines, in order. Raises ValueError if any line is bad."""
+        raise NotImplementedError
+
+    def _parse_line_by_line(self, offset: int, lines: list[bytes]) -> Parsed:
+        records: list[Any] = []
+        places: list[tuple[int, bytes]] = []
+        rejects: list[Reject] = []
+        for line in lines:
+            try:
+                parsed = self._parse(line.decode() + "\n")
+            except (ValueError, RecursionError) as error:
+                rejects.append(Reject(offset, f"{type(error).__name__}: {error}", line))
+            else:
+                records += parsed
+                places += [(offset, line)] * len(parsed)
+            offset += len(line) + 1
+        return Parsed(records, rejects, places.__getitem__)
+
+    @property
+    def _skips_blank_lines(self) -> bool:
+        return True
+
+
+class _Places:
+    """Where the records of some lines begin, and what they say; not found before it is asked for."""
+
+    def __init__(self, offset: int, data: bytes, skips_blank_lines: bool) -> None:
+        self._offset = offset
+        self._data = data
+        self._skips_blank_lines = skips_blank_lines
+        self._places: list[tuple[int, bytes]] | None = None
+
+    def __call__(self, index: int) -> tuple[int, bytes]:
+        if self._places is None:
+            self._places = list(self._find())
+        return self._places[index]
+
+    def _find(self) -> Iterator[tuple[int, bytes]]:
+        offset = self._offset
+        for line in _lines(self._data, b"\n"):
+            if line.removesuffix(b"\r") or not self._skips_blank_lines:
+                yield offset, line
+            offset += len(line) + 1
+
+
+def _lines(data: AnyStr, newline: AnyStr) -> list[AnyStr]:
+    lines = data.split(newline)
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _text_lines(text: str) -> list[str]:
+    lines = _lines(text, "\n")
+    if "\r" in text:
+        lines = [line.removesuffix("\r") for line in lines]
+    return lines
+
+
+@dataclass(frozen=True)
+class Text(LineFormat):
+    """Lines of text: `map` receives a `str` without its newline. Blank lines are records too."""
+
+    @property
+    def _skips_blank_lines(self) -> bool:
+        return False
+
+    def _parse(self, text: str) -> list[Any]:
+        return _text_lines(text)
+
+
+@dataclass(frozen=True)
+class Csv(LineFormat):
+    """Delimited fields: `map` receives a list of `str`, or a dict if nothing but a header names the columns.
+
+    Args:
+        delimiter: one character.
+        quote: the character around fields that hold delimiters, doubled inside; "" where data has no quoting.
+            A quoted field may not hold a newline, for then an object could not be cut.
+        columns: names of the columns; with them, a record of another number of fields is a bad record.
+        header: whether each object's first line names the columns. It is left out; where `columns` names them
+            already, records stay lists, so that a job for data without a header reads data with one too.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    columns: tuple[str, ...] = ()
+    header: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.delimiter, str) or len(self.delimiter) != 1:
+            raise InvalidParameter(f"format.delimiter: got {self.delimiter!r}; give one character")
+        if not isinstance(self.quote, str) or len(self.quote) > 1:
+            raise InvalidParameter(f'format.quote: got {self.quote!r}; give one character, or "" for none')
+
+    @property
+    def needs_header(self) -> bool:
+        return self.header and not self.columns
+
+    def with_header(self, line: bytes) -> Csv:
+        text = line.removeprefix(BYTE_ORDER_MARK).decode(errors="replace")
+        names = replace(self, columns=(), header=False)._parse(text)
+        columns = tuple(names[0]) if names else ()
+        if len(set(columns)) < len(columns):
+            raise LineError("two columns have the same name")
+        return _NamedCsv(self.delimiter, self.quote, columns, header=True)
+
+    def parse(self, block: Block) -> Parsed:
+        if self.header and block.offset == 0:
+            first, _, rest = block.data.partition(b"\n")
+            block = Block(len(first) + 1, rest)
+        return super().parse(block)
+
+    def _parse(self, text: str) -> list[Any]:
+        lines = _text_lines(text)
+        if self.quote and self.quote in text:
+            rows = self._parse_quoted(lines)
+        else:
+            delimiter = self.delimiter
+            rows = [line.split(delimiter) for line in lines if line]
+        if self.columns:
+            expected = len(self.columns)
+            for width in set(map(len, rows)):
+                if width != expected:
+                    raise LineError(f"{width} fields where {expected} are expected")
+        return rows
+
+    def _parse_quoted(self, lines: list[str]) -> list[Any]:
+        # A line without a quote is split as it is where no line has one: a line's meaning is its own.
+        quoted = [line for line in lines if self.quote in line]
+        reader = csv.reader(quoted, delimiter=self.delimiter, quotechar=self.quote, strict=True)
+        try:
+            rows = list(reader)
+        except csv.Error as error:
+            raise LineError(
+                f"a quote that is not closed on its line, or text behind one ({error})"
+            ) from error
+        if len(rows) != len(quoted):
+            raise LineError("a quote that is not closed on its line")
+        of_quoted = iter(rows)
+        return [
+            next(of_quoted) if self.quote in line else line.split(self.delimiter) for line in lines if line
+        ]
+
+
+class _NamedCsv(Csv):
+    """Csv whose columns an object's header has named."""
+
+    def _parse(self, text: str) -> list[Any]:
+        return [dict(zip(self.columns, row, strict=True)) for row in super()._parse(text)]
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise LineError(f"{name} is not JSON")
+
+
+_decode_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
+@dataclass(frozen=True)
+class JsonLines(LineFormat):
+    """One JSON value a line: `map` receives it decoded, most often a dict. Blank lines are skipped."""
+
+    def _parse(self, text: str) -> list[Any]:
+        return [_decode_json(line) for line in _text_lines(text) if line]
