@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from mapreduce.check import check
 from mapreduce.events import MapTask
-from mapreduce.map_task import check, run_map_task
+from mapreduce.map_task import run_map_task
 from mapreduce.worker import job_bucket, measured, store
 
 

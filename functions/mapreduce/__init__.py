@@ -1,8 +1,31 @@
 """The MapReduce engine: objects, records and keys. It knows nothing of Step Functions."""
 
-from .errors import BadRecord, MarlaError
-from .formats import Csv, JsonLines, Text
-from .job import Job, parameter, run
-from .sqljob import SqlJob
+from .checking import check_combiner
+from .errors import BadRecord, InvalidParameter, MarlaError
+from .formats import Csv, Fixed, JsonLines, Text, Whole
+from .job import Job, parameter, required, run
+from .pipeline import Pipeline, Stage, counter, param, result
+from .sqljob import SqlInput, SqlJob
 
-__all__ = ["BadRecord", "Csv", "Job", "JsonLines", "MarlaError", "SqlJob", "Text", "parameter", "run"]
+__all__ = [
+    "BadRecord",
+    "Csv",
+    "Fixed",
+    "InvalidParameter",
+    "Job",
+    "JsonLines",
+    "MarlaError",
+    "Pipeline",
+    "SqlInput",
+    "SqlJob",
+    "Stage",
+    "Text",
+    "Whole",
+    "check_combiner",
+    "counter",
+    "param",
+    "parameter",
+    "required",
+    "result",
+    "run",
+]

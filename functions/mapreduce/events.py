@@ -62,6 +62,14 @@ class _Fields:
             raise InvalidTask(f"etag: got {value!r}; give the object's ETag, or nothing")
         return value.strip('"')
 
+    def optional_text(self, name: str) -> str:
+        return "" if self._event.get(name) is None else self.text(name)
+
+    def input(self) -> InputSpec:
+        given = _Fields(self.object("input"))
+        number = given.number("number") if given.any("number") is not None else 0
+        return InputSpec(number, given.optional_text("name"), given.any("columns"))
+
     def any(self, name: str) -> Any:
         return self._event.get(name)
 
@@ -69,7 +77,10 @@ class _Fields:
         job_id = self.text("id")
         if not _JOB_ID.fullmatch(job_id) or job_id in {".", ".."}:
             raise InvalidTask(f"id: got {job_id!r}; give an execution's name")
-        return stage_prefix(job_id, self.number("stage"))
+        return stage_prefix(job_id, self.number("stage"), sample=self.sample() > 0)
+
+    def sample(self) -> int:
+        return self.number("sample") if self._event.get("sample") is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +103,39 @@ class JobSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class InputSpec:
+    """Which of an execution's inputs the pieces of a task are of.
+
+    Attributes:
+        number: its index in the execution's list.
+        name: nothing if it has none.
+        columns: what the execution says of its columns, as JSON; None if it says nothing.
+    """
+
+    number: int = 0
+    name: str = ""
+    columns: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class MapTask:
-    """One map task: apply the job's map to the records of some pieces."""
+    """One map task: apply the job's map to the records of some pieces.
+
+    Attributes:
+        sample: if not 0, take a sample of keys for so many partitions, instead of mapping.
+        boundaries: the URI of the object with the partitions' boundaries; nothing if they are made by hash.
+    """
 
     job: JobSpec
+    input: InputSpec
     prefix: str
     task: int
     partitions: int
     max_bad_records: int
     max_record_bytes: int
     pieces: list[Piece]
+    sample: int
+    boundaries: str
 
     @classmethod
     def from_event(cls, event: Any) -> MapTask:
@@ -110,6 +144,7 @@ class MapTask:
         bucket = fields.text("bucket")
         return cls(
             job=JobSpec.from_event(event),
+            input=fields.input(),
             prefix=fields.prefix(),
             task=fields.number("task"),
             partitions=fields.number("partitions", 1),
@@ -119,12 +154,18 @@ class MapTask:
                 Piece(bucket, piece.text("key"), piece.number("start"), piece.number("end"), piece.etag())
                 for piece in fields.items("pieces")
             ],
+            sample=fields.sample(),
+            boundaries=fields.optional_text("boundaries"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ReduceTask:
-    """One reduce task: merge outputs `[first, first + count)` of the step before, for one partition."""
+    """One reduce task: merge outputs `[first, first + count)` of the step before, for one partition.
+
+    Attributes:
+        sample: if not 0, what is reduced is a sample of keys, to the boundaries of so many partitions.
+    """
 
     job: JobSpec
     prefix: str
@@ -134,6 +175,7 @@ class ReduceTask:
     first: int
     count: int
     final: bool
+    sample: int
 
     @classmethod
     def from_event(cls, event: Any) -> ReduceTask:
@@ -148,6 +190,7 @@ class ReduceTask:
             first=fields.number("first"),
             count=fields.number("count", 1),
             final=fields.flag("final"),
+            sample=fields.sample(),
         )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, groupby
 from typing import Any, ClassVar, Literal
 
-from .errors import BadResult, InvalidParameter
+from .errors import BadKey, BadResult, InvalidParameter
 from .formats import Format, Text
 from .keys import check_key, sort_keys
+from .place import Place
 
 NO_PAIR = "something that is no pair; yield key, value (a row of several fields is key, (a, b))"
 
@@ -20,20 +23,27 @@ Pair = tuple[Key, Value]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A job's parameter: its default, which also gives its type, and one line of help."""
+    """A job's parameter: its type, one line of help, and its default unless it is required."""
 
+    type: type
     default: Any
     help: str
     minimum: float | None = None
+    required: bool = False
 
 
 def parameter(default: Any, help: str, minimum: float | None = None) -> Any:
-    """Declare a parameter in a job's class body; in the instance it is the value.
+    """Declare a parameter in a job's class body; in the instance it is the value. The default gives its type.
 
     >>> class Count(Job):
     ...     prefix: int = parameter(8, "how many characters", minimum=1)
     """
-    return Parameter(default, help, minimum)
+    return Parameter(type(default), default, help, minimum)
+
+
+def required(type: type, help: str, minimum: float | None = None) -> Any:
+    """Declare a parameter that has no default."""
+    return Parameter(type, None, help, minimum, required=True)
 
 
 class Job:
@@ -45,18 +55,41 @@ class Job:
 
     Class attributes:
         format: what input objects hold, unless the execution's input says otherwise.
-        output: "csv" or "jsonl"; None chooses csv if the first row is flat, jsonl otherwise.
+        inputs: for a job over several inputs, their names, and what each one's objects hold. `map` then asks
+            `self.place.input` which it is.
+        output: "csv", "jsonl", "text" (a line for each row), or "raw" (nothing but the rows' characters, each
+            a byte); None chooses csv if the first row is flat, jsonl otherwise.
         columns: names for the fields of a result row (key's, then value's), for people and for jsonl.
+        separator: what is between the fields of a row in text.
+        group_fields: if not 0, keys are tuples, and `reduce` is called once for each that differ in their
+            first so many fields, with the values in the order of the whole keys (a secondary sort). Its key
+            is these fields: a tuple, or the field itself where it is one.
+        descending: whether keys are in descending order. A parameter of this name says it for an instance.
+        partitioning: "hash", or "range" if the result objects are to be in order one after the other, unless
+            the execution's input says otherwise.
+        splits_keys: whether, with ranges, the values of a key that is too frequent for one partition may go
+            to several that follow each other.
+        example: values of parameters for the example that `marla jobs` shows; at least of required ones.
+        place: where the record that is being mapped comes from.
     """
 
     format: ClassVar[Format] = Text()
-    output: ClassVar[Literal["csv", "jsonl"] | None] = None
+    inputs: ClassVar[Mapping[str, Format]] = {}
+    output: ClassVar[Literal["csv", "jsonl", "text", "raw"] | None] = None
     columns: ClassVar[tuple[str, ...]] = ()
+    separator: ClassVar[str] = "\t"
+    group_fields: ClassVar[int] = 0
+    descending: bool = False
+    partitioning: ClassVar[Literal["hash", "range"]] = "hash"
+    splits_keys: ClassVar[bool] = False
+    example: ClassVar[Mapping[str, Any]] = {}
+    place: Place
 
     def __init__(self, **params: Any) -> None:
         """Set the parameters. Raises InvalidParameter, naming parameter, value and what it takes."""
         for name, value in arguments_for(self.parameters(), params).items():
             setattr(self, name, value)
+        self.place = Place()
 
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
@@ -72,6 +105,17 @@ class Job:
     def combines(self) -> bool:
         """Whether the job has a combine."""
         return type(self).combine is not Job.combine
+
+    def group_of(self, key: Key) -> Key:
+        """Return the key that `reduce` gets. Raises BadKey if the job groups by fields that it has not."""
+        if not self.group_fields:
+            return key
+        if type(key) is not tuple or len(key) <= self.group_fields:
+            raise BadKey(
+                f"key {key!r}: {type(self).__name__} groups by {self.group_fields} of a key's fields "
+                "(group_fields), so its keys are tuples of more"
+            )
+        return key[0] if self.group_fields == 1 else key[: self.group_fields]
 
     def map(self, record: Any) -> Iterable[Pair]:
         """Yield pairs for one record of the input. May raise BadRecord, or anything, if it cannot read it."""
@@ -97,38 +141,53 @@ def arguments_for(declared: Mapping[str, Parameter], params: Mapping[str, Any]) 
             takes = f"it takes {', '.join(declared)}" if declared else "it takes none"
             raise InvalidParameter(f"params.{name}: this job has no such parameter; {takes}")
         _check_parameter(name, value, declared[name])
+    for name, spec in declared.items():
+        if spec.required and name not in params:
+            raise InvalidParameter(f"params.{name}: got nothing; give a {spec.type.__name__} ({spec.help})")
     return {name: params.get(name, spec.default) for name, spec in declared.items()}
 
 
 def _check_parameter(name: str, value: Any, spec: Parameter) -> None:
-    wanted = type(spec.default)
-    accepted = (int, float) if wanted is float else (wanted,)
+    accepted = (int, float) if spec.type is float else (spec.type,)
     if type(value) not in accepted:
         raise InvalidParameter(
-            f"params.{name}: got {json.dumps(value)}; give a {wanted.__name__} ({spec.help})"
+            f"params.{name}: got {json.dumps(value)}; give a {spec.type.__name__} ({spec.help})"
         )
     if spec.minimum is not None and value < spec.minimum:
         raise InvalidParameter(f"params.{name}: got {value}; give at least {spec.minimum} ({spec.help})")
 
 
-def run(job: Job, records: Iterable[Any]) -> Iterator[Pair]:
+def run(job: Job, records: Iterable[Any] | Mapping[str, Iterable[Any]]) -> Iterator[Pair]:
     """Apply a job in memory, for unit tests: yield its result rows in the order of keys.
 
     Combine (if there is one) is applied to halves of a key's values, as map yielded them, and then to the
     halves' results. What it gets then, and what reduce gets, went through JSON, as it does between workers.
+    While a record is mapped, `place.offset` is its index.
+
+    Args:
+        records: those of the input; or of each input, by its name.
     """
     groups: dict[Key, list[Value]] = {}
-    for record in records:
-        for key, value in _pairs("map", job.map(record)):
-            check_key(key)
-            groups.setdefault(key, []).append(value)
-    for key in sort_keys(groups):
-        values = groups[key]
-        if job.combines and len(values) > 1:
-            middle = len(values) // 2
-            halves = [job.combine(key, values[:middle]), job.combine(key, values[middle:])]
-            values = [job.combine(key, _through_json(halves))]
-        yield from _pairs("reduce", job.reduce(key, iter(_through_json(values))))
+    inputs = records if isinstance(records, Mapping) else {"": records}
+    for number, (name, some) in enumerate(inputs.items()):
+        job.place = Place(name, number)
+        for index, record in enumerate(some):
+            job.place.of_records(partial(int, index))
+            for key, value in _pairs("map", job.map(record)):
+                check_key(key)
+                groups.setdefault(key, []).append(value)
+    keys = sort_keys(groups, descending=job.descending)
+    for group, keys_of_group in groupby(keys, key=job.group_of):
+        values = chain.from_iterable(_combined(job, key, groups[key]) for key in keys_of_group)
+        yield from _pairs("reduce", job.reduce(group, values))
+
+
+def _combined(job: Job, key: Key, values: list[Value]) -> list[Value]:
+    if job.combines and len(values) > 1:
+        middle = len(values) // 2
+        halves = [job.combine(key, values[:middle]), job.combine(key, values[middle:])]
+        values = [job.combine(key, _through_json(halves))]
+    return _through_json(values)
 
 
 def _pairs(method: str, yielded: Iterable[Pair]) -> Iterator[Pair]:

@@ -32,12 +32,17 @@ def encode_key(key: Any) -> str:
     return json.dumps(key, ensure_ascii=False)
 
 
-def sort_keys(keys: Iterable[Any]) -> list[Any]:
+def sort_keys(keys: Iterable[Any], *, descending: bool = False) -> list[Any]:
     """Return the keys in order. Raises BadKey if they cannot be compared with each other."""
     try:
-        return sorted(keys)
+        return sorted(keys, reverse=descending)
     except TypeError as error:
-        raise BadKey(f"a job's keys must be of one kind, to be sorted: {error}") from error
+        raise not_comparable(error) from error
+
+
+def not_comparable(error: TypeError) -> BadKey:
+    """Return the error of keys that cannot be compared with each other."""
+    return BadKey(f"a job's keys must be of one kind, to be sorted: {error}")
 
 
 def decode_key(value: Any) -> Any:

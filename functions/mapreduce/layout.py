@@ -3,7 +3,8 @@
     jobs/{job id}/stage-{k}/map/{task}                    one object a map task
     jobs/{job id}/stage-{k}/rejects/{task}.jsonl          what a map task could not read, if anything
     jobs/{job id}/stage-{k}/step-{n}/{partition}/{task}   one object a reduce task, the last step's too
-    jobs/{job id}/stage-{k}/result/part-{partition}.{csv,jsonl}
+    jobs/{job id}/stage-{k}/result/part-{partition}.{csv,jsonl,…}
+    jobs/{job id}/stage-{k}/sample/…                      the same of the phase that samples keys, if any
 
 Keys follow from (stage, step, partition, task) alone, so a retry writes to where the first try wrote.
 """
@@ -13,9 +14,9 @@ from __future__ import annotations
 MAP_STEP = 0  # a map task's output is what reduce step 1 reads
 
 
-def stage_prefix(job_id: str, stage: int) -> str:
-    """Return the prefix of all that a stage writes."""
-    return f"jobs/{job_id}/stage-{stage}/"
+def stage_prefix(job_id: str, stage: int, *, sample: bool = False) -> str:
+    """Return the prefix of all that a stage writes; or that the phase writes which samples its keys."""
+    return f"jobs/{job_id}/stage-{stage}/{'sample/' if sample else ''}"
 
 
 def output_key(prefix: str, step: int, partition: int, task: int) -> str:

@@ -11,46 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from . import catalogue
-from .errors import BadObject, BadRecord, InvalidParameter, JobFailed, described, raised_in
-from .events import JobSpec, MapTask
-from .formats import Format, LineError, Parquet, Parsed, Reject, format_from, parts_of
+from .boundaries import partitioner_for
+from .check import input_format
+from .errors import BadObject, BadRecord, JobFailed, described, raised_in
+from .events import MapTask
+from .formats import Format, LineError, Parsed, Reject
 from .job import Job, Pair
 from .keys import check_key
 from .layout import MAP_STEP, output_key
 from .pieces import PARTS_AHEAD, Block, Piece, read_pieces
+from .place import Place
 from .rejects import Rejects
-from .results import output_format
-from .shuffle import CHECK_PAIRS, Several, Shuffle
+from .shuffle import CHECK_PAIRS, Collector, Several, Shuffle
 from .sqljob import SqlJob
 from .storage import ObjectStore
 
 HEADER_BYTES = 64 << 10  # where an object's header line is looked for
 CHECK_BYTES = 16 << 20  # of input between two looks at the shuffle's memory; few pairs may be large
 MISTAKES = (NameError, ImportError)  # of a job's code, whatever the record
-
-
-def check(event: dict[str, Any]) -> dict[str, Any]:
-    """Return what a job makes of its parameters, or raise what is wrong with them and the options.
-
-    The state machine asks before it lists any input, so that a wrong job costs one invocation.
-
-    Args:
-        event: `job`, `params`, `output`, `partitions`, and `formats`, those of the inputs that say one.
-    """
-    spec = JobSpec.from_event(event)
-    job = catalogue.load(spec.job, spec.params)
-    if isinstance(job, SqlJob):
-        from .sql.check import check_sql  # noqa: PLC0415 - imports DuckDB, which takes its time
-
-        return check_sql(job, spec.output, event.get("formats") or [], event.get("partitions") or 1)
-    for requested in event.get("formats") or []:
-        if isinstance(format_from(requested, job.format), Parquet):
-            raise InvalidParameter("format: got parquet, which SQL jobs read; give text, csv or jsonl")
-    output_format(job, spec.output)
-    return {
-        "params": {name: getattr(job, name) for name in job.parameters()},
-        "columns": list(job.columns),
-    }
 
 
 def run_map_task(task: MapTask, store: ObjectStore, bucket: str) -> dict[str, int]:
@@ -65,18 +43,24 @@ def run_map_task(task: MapTask, store: ObjectStore, bucket: str) -> dict[str, in
         from .sql.map_task import run_sql_map_task  # noqa: PLC0415 - imports DuckDB, which takes its time
 
         return run_sql_map_task(task, job, store, bucket)
+    if task.sample:
+        from .sampling import run_sample_task  # noqa: PLC0415 - it maps with what is below
+
+        return run_sample_task(task, job, store, bucket)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="marla-")))
         pool = stack.enter_context(ThreadPoolExecutor(PARTS_AHEAD + 1))
         rejects = Rejects(task, store, bucket, stack)
-        mapper = Mapper(job, Shuffle(job, task.partitions, folder), rejects)
-        of_job = format_from(task.job.format, job.format)
-        for piece, blocks in read_pieces(store, task.pieces, task.max_record_bytes, pool):
+        job.place = Place(task.input.name, task.input.number)
+        shuffle = Shuffle(job, partitioner_for(task, job, store), folder)
+        mapper = Mapper(job, shuffle, rejects)
+        of_job = input_format(job, task.input, task.job.format)
+        for piece, blocks in read_pieces(store, task.pieces, task.max_record_bytes, pool, of_job.framing):
             mapper.map_piece(piece, blocks, of_job, store)
         output = stack.enter_context(
             store.write(bucket, output_key(task.prefix, MAP_STEP, 0, task.task), intermediate=True)
         )
-        records_out = mapper.shuffle.write(output, pool)
+        records_out = shuffle.write(output, pool)
     return {
         "recordsIn": mapper.records,
         "recordsOut": records_out,
@@ -88,9 +72,9 @@ def run_map_task(task: MapTask, store: ObjectStore, bucket: str) -> dict[str, in
 
 
 class Mapper:
-    """Applies a job's map to blocks, and adds what it yields to the shuffle."""
+    """Applies a job's map to blocks, and adds what it yields to a shuffle, or what else collects pairs."""
 
-    def __init__(self, job: Job, shuffle: Shuffle, rejects: Rejects) -> None:
+    def __init__(self, job: Job, shuffle: Collector, rejects: Rejects) -> None:
         self.shuffle = shuffle
         self.records = 0
         self.bytes = 0
@@ -103,11 +87,12 @@ class Mapper:
 
     def map_piece(self, piece: Piece, blocks: Iterator[Block], format: Format, store: ObjectStore) -> None:
         """Map all records of a piece. Raises BadRecord for one too many that cannot be read."""
+        self._job.place.at(piece.bucket, piece.key)
         for number, block in enumerate(blocks):
             if number == 0 and format.needs_header:
-                format = _with_header(format, piece, block, store)
+                format = with_header(format, piece, block, store)
             self.bytes += len(block.data)
-            for part in parts_of(block):
+            for part in format.parts_of(block):
                 parsed = format.parse(part)
                 self.records += len(parsed.records) + len(parsed.rejects)
                 for reject in parsed.rejects:
@@ -119,6 +104,12 @@ class Mapper:
 
     def _map_records(self, piece: Piece, parsed: Parsed) -> None:
         remaining = iter(parsed.records)
+
+        def begin() -> int:
+            # Told by what is left, so that the loop need not count.
+            return parsed.locate(len(parsed.records) - length_hint(remaining) - 1)[0]
+
+        self._job.place.of_records(begin)
         while (error := self._map_until_error(remaining)) is not None:
             # Told by what is left, so that the loop need not count.
             index = len(parsed.records) - length_hint(remaining) - 1
@@ -145,11 +136,11 @@ class Mapper:
         apply = self._job.map
         groups = self.shuffle.groups
         pairs, check_at = self._pairs, self._check_at
-        tolerant = self._rejects.limit > 0
+        careful = self._rejects.limit > 0 or self._job.group_fields > 0
         try:
             for record in records:
                 yielded = apply(record)
-                for key, value in _checked(yielded) if tolerant else yielded:
+                for key, value in _checked(yielded, self._job) if careful else yielded:
                     if type(key) is not str:
                         check_key(key)
                     if key not in groups:
@@ -177,15 +168,17 @@ class Mapper:
             raise
 
 
-def _checked(pairs: Iterable[Pair]) -> list[Pair]:
+def _checked(pairs: Iterable[Pair], job: Job) -> list[Pair]:
     """Return the pairs of a record, or raise what is wrong with any of them."""
     checked = [(key, value) for key, value in pairs]
     for key, _ in checked:
         check_key(key)
+        job.group_of(key)
     return checked
 
 
-def _with_header(format: Format, piece: Piece, first_block: Block, store: ObjectStore) -> Format:
+def with_header(format: Format, piece: Piece, first_block: Block, store: ObjectStore) -> Format:
+    """Return the format of a piece's object, whose header names the columns. Raises BadObject."""
     try:
         return format.with_header(_header(piece, first_block, store))
     except LineError as error:

@@ -6,12 +6,12 @@ import errno
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .errors import DiskFull, JobFailed, MarlaError, described
 from .job import Job
-from .keys import partition_of, sort_keys
 from .merge import merge
+from .partitioning import Partitioner
 from .segmented import TAIL_BYTES
 from .segments import SegmentedObject, SegmentWriter, Sink
 
@@ -27,6 +27,20 @@ class Several(list[Any]):
     """The values of a key that has more than one; a type of its own, for a single value may be a list."""
 
     __slots__ = ()
+
+
+class Collector(Protocol):
+    """Takes the pairs that a mapper's loop adds.
+
+    Attributes:
+        groups: by key, its value, or Several. Always the same dictionary.
+    """
+
+    groups: dict[Any, Any]
+
+    def relieve(self, pairs: int) -> int:
+        """Make room after so many pairs; return at how many to call again."""
+        ...
 
 
 def combine(job: Job, key: Any, values: list[Any]) -> Any:
@@ -52,10 +66,12 @@ class Shuffle:
             would take as much memory again. The mapper adds to it by itself.
     """
 
-    def __init__(self, job: Job, partitions: int, folder: Path, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self, job: Job, partitioner: Partitioner, folder: Path, memory_bytes: int = MEMORY_BYTES
+    ) -> None:
         self.groups: dict[Any, Any] = {}
         self._job = job
-        self._partitions = partitions
+        self._partitioner = partitioner
         self._folder = folder
         self._memory_bytes = memory_bytes
         self._spills: list[Path] = []
@@ -102,40 +118,42 @@ class Shuffle:
             self._spill()
         writer = SegmentWriter(sink)
         runs = [_open_spill(path) for path in self._spills]
-        for partition in range(self._partitions):
+        for partition in range(self._partitioner.partitions):
             streams = [run.groups(partition, SPILL_CHUNK_BYTES, pool) for run in runs]
-            for key, values in merge(streams):
+            for key, values in merge(streams, descending=self._job.descending):
                 add_combined(writer, self._job, key, values)
             writer.end_segment()
         return writer.finish()
 
     def _write_memory(self, sink: Sink) -> int:
         writer = SegmentWriter(sink)
-        for keys in self._keys_by_partition():
+        for keys, slices in self._partitioner.shares(self.groups, self._values_of, len(self._spills)):
             for start in range(0, len(keys), KEYS_AT_ONCE):
-                self._write_groups(keys[start : start + KEYS_AT_ONCE], writer)
+                self._write_groups(keys[start : start + KEYS_AT_ONCE], slices, writer)
             writer.end_segment()
         return writer.finish()
 
-    def _write_groups(self, keys: list[Any], writer: SegmentWriter) -> None:
+    def _values_of(self, key: Any) -> int:
+        """Return how many values of a key there are to write."""
+        held = self.groups[key]
+        return len(held) if type(held) is Several and not self._job.combines else 1
+
+    def _write_groups(self, keys: list[Any], slices: dict[Any, slice], writer: SegmentWriter) -> None:
         groups = list(map(self.groups.__getitem__, keys))
         if self._job.combines:
             for index, held in enumerate(groups):
                 if type(held) is Several:
                     groups[index] = combine(self._job, keys[index], list(held))
+        if slices:  # only keys with several values, and not combined, are divided
+            groups = [
+                Several(held[slices[key]]) if key in slices else held
+                for key, held in zip(keys, groups, strict=True)
+            ]
         if Several not in set(map(type, groups)):
             writer.add_singles(keys, groups)
             return
         for key, held in zip(keys, groups, strict=True):
             writer.add(key, held if type(held) is Several else (held,))
-
-    def _keys_by_partition(self) -> list[list[Any]]:
-        if self._partitions == 1:
-            return [sort_keys(self.groups)]
-        keys: list[list[Any]] = [[] for _ in range(self._partitions)]
-        for key in self.groups:
-            keys[partition_of(key, self._partitions)].append(key)
-        return [sort_keys(some) for some in keys]
 
     def _combine_all(self) -> None:
         groups = self.groups

@@ -9,7 +9,7 @@ from moto import mock_aws
 from moto.backends import get_backend
 from mypy_boto3_s3.client import S3Client
 
-from mapreduce import Job, SqlJob, catalogue
+from mapreduce import Job, Pipeline, SqlJob, catalogue
 from mapreduce.storage import ObjectStore, connect
 from tests.unit.pipeline import INPUT, JOBS
 from tests.unit.sample_jobs import SAMPLE_JOBS
@@ -63,9 +63,17 @@ def sample_jobs() -> Iterator[None]:
     """The catalogue has the sample jobs besides its own."""
     real = catalogue.find
 
-    def find(name: str) -> type[Job] | SqlJob:
+    def find(name: str) -> type[Job] | SqlJob | Pipeline:
         return SAMPLE_JOBS[name] if name in SAMPLE_JOBS else real(name)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "find", find)
         yield
+
+
+@pytest.fixture
+def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample is small, so that it is but a part of what tests can afford as an input."""
+    monkeypatch.setattr("mapreduce.sampled_parts.LEAST_BYTES", 128 << 10)
+    monkeypatch.setattr("mapreduce.sampled_parts.BYTES_PER_PARTITION", 1 << 10)
+    monkeypatch.setattr("mapreduce.sampled_parts.START_BYTES", 1 << 10)

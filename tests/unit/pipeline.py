@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from mapreduce.events import MapTask, PublishTask, ReduceTask
-from mapreduce.layout import result_key
+from mapreduce.layout import result_key, stage_prefix
 from mapreduce.map_task import run_map_task
 from mapreduce.reduce_task import run_reduce_task
 from mapreduce.results import publish
@@ -21,13 +21,18 @@ Event = dict[str, Any]
 AnyJob = str | dict[str, Any]  # a name, or the statements of a SQL job
 
 
+Counters = dict[str, Any]
+Sizes = dict[str, int]  # of objects, by their keys
+
+
 class Outcome(NamedTuple):
-    """What a job's workers returned and wrote."""
+    """What a job's workers returned and wrote; `sampled` is what those of the sampling phase returned."""
 
     parts: list[bytes]
     format: str
-    mapped: list[dict[str, int]]
-    reduced: list[dict[str, int]]
+    mapped: list[Counters]
+    reduced: list[Counters]
+    sampled: Sequence[Counters] = ()
 
 
 def map_event(job: AnyJob, pieces: list[Event], **others: Any) -> Event:
@@ -47,7 +52,7 @@ def piece(key: str, start: int, end: int) -> Event:
     return {"key": key, "start": start, "end": end}
 
 
-def batches(sizes: dict[str, int], split_bytes: int) -> Iterator[list[Event]]:
+def batches(sizes: Sizes, split_bytes: int) -> Iterator[list[Event]]:
     """Lay objects end to end and cut them every `split_bytes`."""
     batch: list[Event] = []
     room = split_bytes
@@ -68,69 +73,142 @@ def batches(sizes: dict[str, int], split_bytes: int) -> Iterator[list[Event]]:
 def run_pipeline(
     s3: Any,
     job: AnyJob,
-    sizes: dict[str, int],
+    sizes: Sizes | dict[str, Sizes],
     *,
     split_bytes: int = 1 << 20,
     partitions: int = 1,
-    fan_in: int = 2,
-    backwards: bool = False,
+    partitioning: str = "hash",
+    sample_splits: int = 1,
     **options: Any,
 ) -> Outcome:
-    """Run a job over objects of INPUT of the given sizes, and check the books at each step.
+    """Run a job over objects of INPUT, and check the books at each step.
 
-    The tasks of a step run in the order of their numbers, or backwards; what they write must be the same.
+    Args:
+        sizes: of the objects; or of each input's, by the inputs' names.
+        partitioning: with "range" a sampling phase comes first.
+        sample_splits: how many splits of the job are one of the sampling phase.
+        options: `fan_in` and `backwards` (see `_Phase`), and other fields of the workers' events.
     """
-    store = ObjectStore(s3)
-    map_events = [
-        map_event(job, batch, task=task, partitions=partitions, **options)
-        for task, batch in enumerate(batches(sizes, split_bytes))
-    ]
-    mapped = [
-        run_map_task(MapTask.from_event(event), store, JOBS) for event in _ordered(map_events, backwards)
-    ]
-    job_options = {name: options[name] for name in ("params", "output") if name in options}
-    outputs, step, reduced = len(mapped), 0, []
-    emitted = sum(counters["recordsOut"] for counters in mapped)
-    while step == 0 or outputs > 1:
-        step += 1
-        tasks = math.ceil(outputs / fan_in)
-        reduce_events = [
-            reduce_event(
-                job,
-                step=step,
-                partition=partition,
-                task=task,
-                first=task * fan_in,
-                count=min(fan_in, outputs - task * fan_in),
-                final=tasks == 1,
-                **job_options,
+    inputs = sizes if any(isinstance(size, dict) for size in sizes.values()) else {"": sizes}
+    sampled: list[Counters] = []
+    if partitioning == "range":
+        phase = _Phase(ObjectStore(s3), job, inputs, partitions=1, sample=partitions, **options)
+        sampled, _ = phase.map(split_bytes * sample_splits), phase.reduce()
+        format = phase.publish()
+        options["boundaries"] = f"s3://{JOBS}/{result_key(phase.prefix, 0, format)}"
+    phase = _Phase(ObjectStore(s3), job, inputs, partitions=partitions, **options)
+    mapped, reduced = phase.map(split_bytes), phase.reduce()
+    format = phase.publish()
+    parts = [read_all(s3, result_key(phase.prefix, partition, format)) for partition in range(partitions)]
+    return Outcome(parts, format, mapped, reduced, sampled)
+
+
+class _Phase:
+    """A job over its input, or its sampling phase.
+
+    Args:
+        fan_in: how many outputs a reducer merges.
+        backwards: whether the tasks of a step run in the order of their numbers, or backwards; what they
+            write must be the same.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        job: AnyJob,
+        inputs: Any,
+        *,
+        partitions: int,
+        fan_in: int = 2,
+        backwards: bool = False,
+        **options: Any,
+    ) -> None:
+        self.prefix = stage_prefix("job-1", 0, sample="sample" in options)
+        self._store = store
+        self._job = job
+        self._inputs = inputs
+        self._partitions = partitions
+        self._fan_in = fan_in
+        self._order = -1 if backwards else 1
+        self._options = options
+        self._step = self._outputs = self._emitted = 0
+
+    def map(self, split_bytes: int) -> list[Counters]:
+        """Run the map tasks; return their counters, in the order in which they ran."""
+        batches_of_inputs = [
+            ({"number": number, "name": name} if name else None, batch)
+            for number, (name, sizes) in enumerate(self._inputs.items())
+            for batch in batches(sizes, split_bytes)
+        ]
+        events = [
+            map_event(
+                self._job, batch, task=task, input=input, **{"partitions": self._partitions} | self._options
             )
-            for partition in range(partitions)
-            for task in range(tasks)
+            for task, (input, batch) in enumerate(batches_of_inputs)
         ]
-        counters_of_step = [
-            run_reduce_task(ReduceTask.from_event(event), store, JOBS)
-            for event in _ordered(reduce_events, backwards)
+        self._outputs = len(events)
+        counters = [
+            run_map_task(MapTask.from_event(event), self._store, JOBS) for event in events[:: self._order]
         ]
-        assert sum(counters["recordsIn"] for counters in counters_of_step) == emitted, "records are lost"
-        emitted = sum(counters["recordsOut"] for counters in counters_of_step)
-        reduced += counters_of_step
-        outputs = tasks
-    published = PublishTask.from_event({"id": "job-1", "stage": 0, "step": step, "partitions": partitions})
-    with ThreadPoolExecutor(2) as pool:
-        format = publish(published, store, JOBS, pool)["format"]
-    parts = [read_all(s3, result_key(published.prefix, partition, format)) for partition in range(partitions)]
-    return Outcome(parts, format, mapped, reduced)
+        self._emitted = sum(each["recordsOut"] for each in counters)
+        return counters
+
+    def reduce(self) -> list[Counters]:
+        """Run the reduce tasks of all steps; return their counters, in the order in which they ran."""
+        counters: list[Counters] = []
+        while self._step == 0 or self._outputs > 1:
+            self._step += 1
+            tasks = math.ceil(self._outputs / self._fan_in)
+            events = [
+                self._reduce_event(partition, task, tasks)
+                for partition in range(self._partitions)
+                for task in range(tasks)
+            ]
+            of_step = [
+                run_reduce_task(ReduceTask.from_event(event), self._store, JOBS)
+                for event in events[:: self._order]
+            ]
+            assert sum(each["recordsIn"] for each in of_step) == self._emitted, "records are lost"
+            self._emitted = sum(each["recordsOut"] for each in of_step)
+            self._outputs = tasks
+            counters += of_step
+        return counters
+
+    def _reduce_event(self, partition: int, task: int, tasks: int) -> Event:
+        first = task * self._fan_in
+        return reduce_event(
+            self._job,
+            step=self._step,
+            partition=partition,
+            task=task,
+            first=first,
+            count=min(self._fan_in, self._outputs - first),
+            final=tasks == 1,
+            **{name: self._options[name] for name in ("params", "output", "sample") if name in self._options},
+        )
+
+    def publish(self) -> str:
+        """Publish the results; return their format."""
+        event = {"id": "job-1", "stage": 0, "step": self._step, "partitions": self._partitions}
+        event |= {"sample": self._options.get("sample")}
+        with ThreadPoolExecutor(2) as pool:
+            format: str = publish(PublishTask.from_event(event), self._store, JOBS, pool)["format"]
+        return format
 
 
-def _ordered(events: list[Event], backwards: bool) -> list[Event]:
-    return events[::-1] if backwards else events
+def run_on(objects: dict[str, bytes] | dict[str, dict[str, bytes]], job: AnyJob, **options: Any) -> Outcome:
+    """Run a job over objects in memory; or over several inputs' objects, by the inputs' names."""
+    if any(isinstance(data, dict) for data in objects.values()):
+        inputs: Any = objects
+        s3, _ = memory_store(INPUT, {key: data for some in inputs.values() for key, data in some.items()})
+        return run_pipeline(s3, job, {name: _sizes(some) for name, some in inputs.items()}, **options)
+    plain: Any = objects
+    s3, _ = memory_store(INPUT, plain)
+    return run_pipeline(s3, job, _sizes(plain), **options)
 
 
-def run_on(objects: dict[str, bytes], job: AnyJob, **options: Any) -> Outcome:
-    """Run a job over objects in memory."""
-    s3, _ = memory_store(INPUT, objects)
-    return run_pipeline(s3, job, {key: len(data) for key, data in objects.items()}, **options)
+def _sizes(objects: dict[str, bytes]) -> Sizes:
+    return {key: len(data) for key, data in objects.items()}
 
 
 def read_all(s3: Any, key: str) -> bytes:

@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mapreduce import BadRecord, Csv, Job, JsonLines, parameter
+from mapreduce import BadRecord, Csv, Fixed, Job, JsonLines, Whole, parameter
 
 
 class Collect(Job):
@@ -148,6 +148,141 @@ class PeakMemory(Rows):
         yield key, tracemalloc.get_traced_memory()[1]
 
 
+class Ordered(Collect):
+    """Write a result row for each input record `[key, value]`, parts being ranges of keys."""
+
+    output = "jsonl"
+    partitioning = "range"
+
+    descending: bool = parameter(False, "whether the greatest key comes first")
+
+    def reduce(self, key: Any, values: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        for value in values:
+            yield key, value
+
+
+class Sorted(Ordered):
+    """The same, where a frequent key may be in several parts."""
+
+    splits_keys = True
+
+
+class Lines(Job):
+    """Write the lines of the input in order."""
+
+    output = "text"
+    partitioning = "range"
+
+    descending: bool = parameter(False, "whether the greatest line comes first")
+
+    def map(self, record: str) -> Iterator[tuple[str, int]]:
+        yield record, 1
+
+    def reduce(self, key: str, values: Iterable[int]) -> Iterator[tuple[str, Any]]:
+        for _ in values:
+            yield key, ()
+
+
+class SortedLines(Lines):
+    """The same, where a frequent line may be in several parts."""
+
+    splits_keys = True
+
+
+class CountedLines(Lines):
+    """Count how often each line occurs, in order."""
+
+    def combine(self, key: str, values: list[int]) -> int:
+        return sum(values)
+
+    def reduce(self, key: str, values: Iterable[int]) -> Iterator[tuple[str, int]]:
+        yield key, sum(values)
+
+
+class Grouped(Collect):
+    """Collect the values of each group, the first field of a key, in the order of the whole keys."""
+
+    output = "jsonl"
+    group_fields = 1
+
+    descending: bool = parameter(False, "whether the greatest key comes first")
+
+
+class GroupedByTwo(Grouped):
+    """The same, where a group is the first two fields."""
+
+    group_fields = 2
+
+
+class GroupedTotals(Grouped):
+    """Sum the values of each group."""
+
+    def combine(self, key: Any, values: list[int]) -> int:
+        return sum(values)
+
+    def reduce(self, key: Any, values: Iterable[int]) -> Iterator[tuple[Any, int]]:
+        yield key, sum(values)
+
+
+class GroupedAcross(Grouped):
+    """Write a row for each record, parts being ranges of keys, of which a group may have several."""
+
+    splits_keys = True
+
+    def reduce(self, key: Any, values: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        for value in values:
+            yield key, value
+
+
+class PeakMemoryOfGroups(PeakMemory):
+    """Tell the most memory that reading a group's values took, one at a time."""
+
+    group_fields = 1
+
+
+class Documents(Job):
+    """Count words of whole objects."""
+
+    format = Whole()
+    partitioning = "range"
+
+    def map(self, record: str) -> Iterator[tuple[str, int]]:
+        for word in record.split():
+            yield word, 1
+
+    def reduce(self, key: str, values: Iterable[int]) -> Iterator[tuple[str, int]]:
+        yield key, sum(values)
+
+
+class Blocks(Job):
+    """Sort records of 10 bytes by their first 4."""
+
+    format = Fixed(10)
+    output = "raw"
+    partitioning = "range"
+
+    def map(self, record: str) -> Iterator[tuple[str, str]]:
+        yield record[:4], record[4:]
+
+    def reduce(self, key: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:
+        for value in values:
+            yield key, value
+
+
+class Places(Job):
+    """Say of each line where it comes from, in the order of that."""
+
+    partitioning = "range"
+    output = "jsonl"
+
+    def map(self, record: str) -> Iterator[tuple[tuple[int, str, str, int], str]]:
+        yield (self.place.number, self.place.input, self.place.url, self.place.offset), record
+
+    def reduce(self, key: Any, values: Iterable[str]) -> Iterator[tuple[Any, str]]:
+        for value in values:
+            yield key, value
+
+
 SAMPLE_JOBS: dict[str, type[Job]] = {
     "collect": Collect,
     "total": Total,
@@ -160,4 +295,17 @@ SAMPLE_JOBS: dict[str, type[Job]] = {
     "columns": Columns,
     "shouted": Shouted,
     "peak-memory": PeakMemory,
+    "ordered": Ordered,
+    "sorted": Sorted,
+    "lines": Lines,
+    "sorted-lines": SortedLines,
+    "counted-lines": CountedLines,
+    "grouped": Grouped,
+    "grouped-by-two": GroupedByTwo,
+    "grouped-totals": GroupedTotals,
+    "grouped-across": GroupedAcross,
+    "peak-memory-of-groups": PeakMemoryOfGroups,
+    "documents": Documents,
+    "blocks": Blocks,
+    "places": Places,
 }

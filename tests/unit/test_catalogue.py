@@ -1,3 +1,4 @@
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,9 @@ import pytest
 import jobs
 from jobs.uservisits import UserVisits
 from jobs.wordcount import WordCount
-from mapreduce import Job, SqlJob, catalogue
+from mapreduce import Job, Pipeline, SqlJob, catalogue
 from mapreduce.errors import InvalidParameter, UnknownJob, described
+from marla import pipelines
 
 
 @pytest.fixture
@@ -75,7 +77,8 @@ def test_a_new_module_is_a_new_job_with_hyphens_for_underscores(catalogue_folder
 def test_a_module_without_a_job_of_its_own_says_so(catalogue_folder: Path) -> None:
     (catalogue_folder / "no_job.py").write_text("from jobs.wordcount import WordCount\n")
     with pytest.raises(
-        UnknownJob, match=r"jobs/no_job\.py has to define one subclass of Job, or one SqlJob; it defines none"
+        UnknownJob,
+        match=r"jobs/no_job\.py has to define .* Job, or one SqlJob, or one Pipeline; it defines none",
     ):
         catalogue.find("no-job")
 
@@ -162,3 +165,117 @@ def test_an_error_of_a_job_names_its_file_and_line(catalogue_folder: Path) -> No
     with pytest.raises(NameError) as caught:
         list(job.map("x"))
     assert described(caught.value) == "NameError: name 'recrod' is not defined (jobs/slip.py line 5)"
+
+
+# ---- chains ----------------------------------------------------------------------------------------------
+
+CHAIN = """'Count words, then words of each count.'
+from jobs.wordcount import WordCount
+from mapreduce import Csv, Job, Pipeline, SqlJob, Stage, counter, param, parameter, result
+
+class Again(WordCount):
+    'Count counts.'
+    format = Csv(columns=("word", "count"))
+    least: int = parameter(1, "the least count", minimum=1)
+    words: int = parameter(0, "how many words there are")
+    partitioning = "range"
+
+pipeline = Pipeline(
+    stages=(
+        Stage("words", WordCount),
+        Stage(
+            "counts",
+            Again,
+            {"least": param("least"), "words": counter(0, "resultRecords")},
+            {"partitions": 1},
+        ),
+        Stage("rows", SqlJob(map="FROM input", columns="a VARCHAR, b INTEGER"), {"from": result(0)}),
+    ),
+    params={"least": Again.parameters()["least"]},
+)
+"""
+
+
+def test_a_module_may_define_a_chain_of_jobs(catalogue_folder: Path) -> None:
+    (catalogue_folder / "my_chain.py").write_text(CHAIN)
+    assert isinstance(catalogue.find("my-chain"), Pipeline)
+    assert catalogue.summary("my-chain") == "Count words, then words of each count."
+    assert catalogue.pipelines()["my-chain"] == [
+        {"job": "my-chain:words"},
+        {
+            "job": "my-chain:counts",
+            "params": {
+                "least": {"from": "params.least"},
+                "words": {"from": "stages.0.counters.resultRecords"},
+            },
+            "partitioning": "range",
+            "partitions": 1,
+        },
+        {"job": "my-chain:rows", "params": {"from": {"from": "stages.0.result"}}},
+    ]
+
+
+def test_a_stage_of_a_chain_is_a_job_by_the_names_of_both(catalogue_folder: Path) -> None:
+    (catalogue_folder / "my_chain.py").write_text(CHAIN)
+    assert type(catalogue.load("my-chain:words", {})) is WordCount
+    counts = catalogue.load("my-chain:counts", {"least": 3})
+    assert (type(counts).__name__, getattr(counts, "least", None)) == ("Again", 3)
+    assert isinstance(catalogue.load("my-chain:rows", {}), SqlJob)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "my-chain",
+            r"got 'my-chain', a chain of jobs .* `make pipelines` .*: my-chain:words, my-chain:counts",
+        ),
+        ("my-chain:other", "got 'my-chain:other', .*my-chain:words, my-chain:counts, my-chain:rows"),
+        ("wordcount:words", "wordcount has no stages, so there is no 'wordcount:words'"),
+        ("nonsense:words", "there is no 'nonsense'"),
+    ],
+)
+def test_what_is_no_stage_is_refused(catalogue_folder: Path, name: str, message: str) -> None:
+    (catalogue_folder / "my_chain.py").write_text(CHAIN)
+    with pytest.raises(UnknownJob, match=message):
+        catalogue.load(name, {})
+
+
+def test_a_stage_has_the_methods_of_a_job(catalogue_folder: Path) -> None:
+    (catalogue_folder / "my_chain.py").write_text(CHAIN.replace("class Again(WordCount)", "class Again(Job)"))
+    with pytest.raises(UnknownJob, match=r"Again in jobs/my_chain\.py has no map"):
+        catalogue.find("my-chain")
+
+
+def test_two_chains_in_one_file_are_refused(catalogue_folder: Path) -> None:
+    (catalogue_folder / "my_chain.py").write_text(CHAIN + "other = Pipeline(stages=())\n")
+    with pytest.raises(UnknownJob, match="it defines Again, a Pipeline, a Pipeline"):
+        catalogue.find("my-chain")
+
+
+def test_only_jobs_that_the_coordinator_has_to_know_more_of_are_in_its_table() -> None:
+    table = catalogue.pipelines()
+    assert table["sort"] == [{"job": "sort", "partitioning": "range"}]
+    assert "wordcount" not in table
+    assert "aggregate" not in table
+
+
+def test_a_chains_parameters_are_checked() -> None:
+    chain = catalogue.find("url-frequency")
+    assert isinstance(chain, Pipeline)
+    assert chain.check({}) == {"strip_query": False}
+    with pytest.raises(InvalidParameter, match=r"params\.strip_query: got 1; give a bool"):
+        chain.check({"strip_query": 1})
+    with pytest.raises(
+        InvalidParameter, match=r"params\.k: this job has no such parameter; it takes strip_query"
+    ):
+        chain.check({"k": 1})
+
+
+def test_a_definition_gets_the_table_and_says_if_it_has_no_place_for_it() -> None:
+    definition = pipelines.DEFINITION.read_text()
+    without = re.sub(r"(?s)(?<=      pipelines:).*?(?=      # End)", " {}\n", definition)
+    assert without != definition
+    assert pipelines.with_table(without) == definition
+    with pytest.raises(ValueError, match="has no table"):
+        pipelines.with_table("StartAt: Done")

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from mapreduce.errors import InvalidTask
-from mapreduce.events import JobSpec, MapTask, PublishTask, ReduceTask
+from mapreduce.events import InputSpec, JobSpec, MapTask, PublishTask, ReduceTask
 from mapreduce.pieces import Piece
 from tests.unit.pipeline import INPUT, map_event, piece, reduce_event
 
@@ -24,13 +24,29 @@ READERS: dict[str, tuple[Callable[[Any], object], Event]] = {
 def test_a_mappers_event_is_read() -> None:
     assert MapTask.from_event(MAP) == MapTask(
         job=JobSpec("wordcount", {}, None, None),
+        input=InputSpec(),
         prefix="jobs/job-1/stage-0/",
         task=4,
         partitions=2,
         max_bad_records=0,
         max_record_bytes=1 << 20,
         pieces=[Piece(INPUT, "a b", 0, 5), Piece(INPUT, "c", 5, 9)],
+        sample=0,
+        boundaries="",
     )
+
+
+def test_a_mappers_event_says_which_input_it_is_of_and_where_the_boundaries_are() -> None:
+    event = MAP | {"input": {"number": 2, "name": "visits", "columns": ["a"]}, "boundaries": "s3://jobs/b"}
+    task = MapTask.from_event(event)
+    assert task.input == InputSpec(2, "visits", ["a"])
+    assert task.boundaries == "s3://jobs/b"
+
+
+def test_the_phase_that_samples_keys_writes_beside_its_stage() -> None:
+    assert MapTask.from_event(MAP | {"sample": 3}).prefix == "jobs/job-1/stage-0/sample/"
+    assert ReduceTask.from_event(REDUCE | {"sample": 3}).sample == 3
+    assert PublishTask.from_event(PUBLISH | {"sample": 3}).prefix == "jobs/job-1/stage-1/sample/"
 
 
 def test_a_reducers_event_is_read() -> None:
@@ -43,6 +59,7 @@ def test_a_reducers_event_is_read() -> None:
         first=4,
         count=2,
         final=False,
+        sample=0,
     )
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from mapreduce import Job, parameter, run
+from mapreduce import Job, parameter, required, run
 from mapreduce.errors import BadKey, BadResult, InvalidParameter
 from tests.unit.sample_jobs import Collect, Fussy, Shouted, Spread, Total
 
@@ -135,3 +135,66 @@ class Triples(Job):
 def test_run_refuses_what_is_no_pair_as_workers_do() -> None:
     with pytest.raises(BadResult, match=r"reduce yielded \('a', 1, 2\).*yield key, value"):
         list(run(Triples(), ["a"]))
+
+
+# Required parameters, groups, inputs, places
+
+
+class Needy(Fussy):
+    pattern: str = required(str, "what to look for")
+    most: int = required(int, "how many", minimum=1)
+
+
+def test_a_required_parameter_has_to_be_given() -> None:
+    assert (Needy(pattern="", most=1).pattern, Needy(pattern="x", most=2).most) == ("", 2)
+    with pytest.raises(
+        InvalidParameter, match=r"params.pattern: got nothing; give a str \(what to look for\)"
+    ):
+        Needy(most=1)
+    with pytest.raises(InvalidParameter, match=r"params\.most: got 0; give at least 1"):
+        Needy(pattern="x", most=0)
+
+
+class ByFirst(Collect):
+    group_fields = 1
+
+
+class ByTwo(Collect):
+    group_fields = 2
+
+
+def test_values_of_a_group_come_in_the_order_of_whole_keys() -> None:
+    records = [[["b", 2], "x"], [["a", 3], "y"], [["a", 1], "z"], [["a", 1], "w"]]
+    assert list(run(ByFirst(), records)) == [("a", ["z", "w", "y"]), ("b", ["x"])]
+    assert list(run(ByTwo(), [[[*key, 0], value] for key, value in records])) == [
+        (("a", 1), ["z", "w"]),
+        (("a", 3), ["y"]),
+        (("b", 2), ["x"]),
+    ]
+
+
+@pytest.mark.parametrize("key", ["a", 1, ["a"]])
+def test_a_key_needs_more_fields_than_its_group(key: Any) -> None:
+    with pytest.raises(BadKey, match="ByFirst groups by 1 of a key's fields"):
+        list(run(ByFirst(), [[key, 1]]))
+
+
+def test_keys_may_be_in_descending_order() -> None:
+    class Falling(Collect):
+        descending = True
+
+    assert [key for key, _ in run(Falling(), PAIRS)] == ["c", "b", "a"]
+
+
+def test_a_job_of_several_inputs_knows_which_a_record_is_of() -> None:
+    class Tagged(Job):
+        def map(self, record: str) -> Iterator[tuple[str, Any]]:
+            yield record, (self.place.input, self.place.number, self.place.offset)
+
+        def reduce(self, key: str, values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+            yield key, list(values)
+
+    assert list(run(Tagged(), {"left": ["a", "b"], "right": ["b"]})) == [
+        ("a", [["left", 0, 0]]),
+        ("b", [["left", 0, 1], ["right", 1, 0]]),
+    ]

@@ -102,6 +102,7 @@ def test_keys_are_sorted() -> None:
     assert sort_keys(["b", "", "한", "a"]) == ["", "a", "b", "한"]
     assert sort_keys([10, 9.5, -1]) == [-1, 9.5, 10]
     assert sort_keys([("a", 2), ("a", 1), ("a",)]) == [("a",), ("a", 1), ("a", 2)]
+    assert sort_keys([("a", 2), ("b", 1), ("a",)], descending=True) == [("b", 1), ("a", 2), ("a",)]
 
 
 @pytest.mark.parametrize("some", [["a", 1], [("a",), "a"], [("a", 1), ("a", "b")]])

@@ -15,15 +15,12 @@ from mapreduce.errors import (
     BadRecord,
     BadValue,
     InputNotReadable,
-    InvalidParameter,
-    InvalidTask,
     JobFailed,
     RecordTooLong,
     StorageUnavailable,
-    UnknownJob,
 )
 from mapreduce.events import MapTask
-from mapreduce.map_task import check, run_map_task
+from mapreduce.map_task import run_map_task
 from mapreduce.segments import SegmentedObject
 from mapreduce.storage import ObjectStore
 from tests.unit.memory_s3 import memory_store
@@ -300,7 +297,7 @@ def test_the_place_of_a_bad_record_is_right_wherever_blocks_end(
     s3, store = memory_store(INPUT, {"words.txt": data})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mapreduce.pieces.BLOCK_BYTES", blocks)
-        patch.setattr("mapreduce.formats.PARSE_BYTES", parts)
+        patch.setattr("mapreduce.parsing.PARSE_BYTES", parts)
         with pytest.raises(BadRecord, match=f"/words.txt at byte {start + 6 * tolerated}: "):
             run(store, "fussy", [piece("words.txt", 0, len(data))], maxBadRecords=tolerated)
     assert list(s3.objects) == [(INPUT, "words.txt")]
@@ -385,31 +382,3 @@ def test_an_s3_that_does_not_answer_is_not_blamed_on_the_job(
     monkeypatch.setattr(ObjectStore, "read", refused)
     with pytest.raises(StorageUnavailable):
         run_on(s3, store, "fussy", b"fine\n", maxBadRecords=5)
-
-
-# Checking a job
-
-
-def test_a_check_tells_all_parameters_and_columns() -> None:
-    formats = ["text", {"type": "csv", "header": True}]
-    event = {"job": "shouted", "params": {"times": 2, "scale": 3}, "formats": formats, "output": "csv"}
-    assert check(event) == {
-        "params": {"times": 2, "scale": 3, "mark": "!", "loud": True},
-        "columns": ["text", "count"],
-    }
-    assert check({"job": "wordcount"}) == {"params": {}, "columns": ["word", "count"]}
-
-
-@pytest.mark.parametrize(
-    ("fields", "error", "message"),
-    [
-        ({"job": "nonsense"}, UnknownJob, "job: there is no 'nonsense'; the jobs are .*wordcount"),
-        ({"params": {"times": 0}}, InvalidParameter, "params.times: got 0"),
-        ({"params": ["times"]}, InvalidTask, r"params: got \['times'\]; give an object"),
-        ({"formats": ["csv", "xml"]}, InvalidParameter, "format: got 'xml'"),
-        ({"output": "xml"}, InvalidParameter, "output: got 'xml'"),
-    ],
-)
-def test_a_check_finds_what_is_wrong(fields: dict[str, Any], error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        check({"job": "shouted"} | fields)

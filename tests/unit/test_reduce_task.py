@@ -38,7 +38,7 @@ def put(store: ObjectStore, key: str, segments: list[list[Group]]) -> None:
         writer.finish()
 
 
-def run(store: ObjectStore, job: str, **fields: Any) -> dict[str, int]:
+def run(store: ObjectStore, job: str, **fields: Any) -> dict[str, Any]:
     return run_reduce_task(ReduceTask.from_event(reduce_event(job, **fields)), store, JOBS)
 
 
@@ -76,6 +76,7 @@ def test_the_final_step_reduces_each_key_with_all_of_its_values(s3: S3Client, st
         "bytesIn": 0,
         "bytesOut": 12,
         "objects": 2,
+        "largestKey": {"key": '"b"', "values": 3},
     }
 
 
@@ -115,6 +116,53 @@ def test_the_output_format_may_be_asked_for(s3: S3Client, store: ObjectStore) ->
     assert json.loads(result(s3)) == {"text": "A!", "count": 1}
     run(store, "shouted", output="csv")
     assert result(s3) == "A!,1\n"
+
+
+# The key that has most values
+
+
+def test_the_key_with_most_values_is_told_whether_or_not_reduce_looks_at_them(store: ObjectStore) -> None:
+    put(store, "map/0", [[("a", [1] * 3), ("b", [1] * 2000)]])
+    put(store, "map/1", [[("a", [1] * 3000), ("b", [1] * 1000)]])
+    for job in ("total", "collect", "lazy"):
+        counters = run(store, job, count=2, output="jsonl")
+        assert counters["largestKey"] == {"key": '"a"', "values": 3003}
+
+
+def test_without_keys_there_is_no_largest(store: ObjectStore) -> None:
+    put(store, "map/0", [[]])
+    assert run(store, "total")["largestKey"] is None
+
+
+def test_a_step_that_is_not_final_tells_no_largest_key(store: ObjectStore) -> None:
+    put(store, "map/0", [[("a", [1])]])
+    assert "largestKey" not in run(store, "total", final=False)
+
+
+def test_what_counts_is_the_group_where_a_job_groups(store: ObjectStore) -> None:
+    put(store, "map/0", [[(("a", 1), [1]), (("a", 2), [1]), (("b", 1), [1, 1]), (("b", 3), [1])]])
+    put(store, "map/1", [[(("a", 2), [1]), (("a", 3), [1])]])
+    assert run(store, "grouped", count=2)["largestKey"] == {"key": '"a"', "values": 4}
+    put(store, "map/0", [[(("a", 1.0, 1), [1]), (("a", 1, 2), [1]), (("b", 1, 1), [1])]])
+    assert run(store, "grouped-by-two")["largestKey"] == {"key": '["a",1]', "values": 2}
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        (-1.5, "-1.5"),
+        (("a", 1), '["a",1]'),
+        ("x" * 38, '"' + "x" * 38 + '"'),
+        ("x" * 39, '"' + "x" * 36 + "…"),
+        ("한" * 20, '"' + "한" * 12 + "…"),
+        ("aa" + "한" * 20, '"aa' + "한" * 11 + "…"),
+        ("\ud800", '"\\ud800"'),
+    ],
+)
+def test_not_more_than_40_bytes_of_the_largest_key_are_told(store: ObjectStore, key: Any, told: str) -> None:
+    put(store, "map/0", [[(key, [1])]])
+    assert run(store, "collect", output="jsonl")["largestKey"] == {"key": told, "values": 1}
+    assert len(told.encode()) <= 40
 
 
 # Steps before the final one

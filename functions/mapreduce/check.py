@@ -1,0 +1,81 @@
+"""Whether a job can be run: asked before any input is listed, so that a wrong job costs one invocation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import catalogue
+from .errors import InvalidParameter
+from .events import InputSpec, JobSpec
+from .formats import Csv, Format, Parquet, format_from
+from .job import Job
+from .pipeline import Pipeline
+from .results import output_format
+from .sqljob import SqlJob
+
+
+def check(event: dict[str, Any]) -> dict[str, Any]:
+    """Return what a job makes of its parameters, and its columns; or raise what is wrong with it.
+
+    Args:
+        event: `job`, `params`, `output`, `partitions`, `partitioning`; `inputs`, each with `name`, `format`
+            and `columns` if it says them; and for the first stage of a pipeline `pipeline`, its name, and
+            `pipelineParams`.
+    """
+    if event.get("pipeline"):
+        _check_pipeline(event["pipeline"], event.get("pipelineParams") or {})
+    spec = JobSpec.from_event(event)
+    job = catalogue.load(spec.job, spec.params)
+    inputs = event.get("inputs") or []
+    if isinstance(job, SqlJob):
+        from .sql.check import check_sql  # noqa: PLC0415 - imports DuckDB, which takes its time
+
+        partitions = event.get("partitions") or 1
+        return check_sql(job, spec.output, inputs, partitions, event.get("partitioning") or "hash")
+    given = [
+        InputSpec(number, one.get("name") or "", one.get("columns")) for number, one in enumerate(inputs)
+    ]
+    for input, fields in zip(given, inputs, strict=True):
+        input_format(job, input, fields.get("format"))
+    for name in job.inputs:
+        if name not in [input.name for input in given]:
+            raise InvalidParameter(
+                f"input: got none with the name {name}; the job reads {', '.join(job.inputs)}"
+            )
+    output_format(job, spec.output)
+    return {
+        "params": {name: getattr(job, name) for name in job.parameters()},
+        "columns": list(job.columns),
+    }
+
+
+def _check_pipeline(name: str, params: dict[str, Any]) -> None:
+    """Raise InvalidParameter for parameters of a pipeline that are wrong, those of its last stage too."""
+    found = catalogue.find(name)
+    if isinstance(found, Pipeline):
+        found.check(params)
+
+
+def input_format(job: Job, input: InputSpec, requested: object) -> Format:
+    """Return what an input of a Python job holds: as the execution's input says, or the job.
+
+    Raises InvalidParameter; for a job of several inputs, if it has none of this name.
+    """
+    default = job.format
+    if job.inputs:
+        if input.name not in job.inputs:
+            raise InvalidParameter(
+                f"input.name: got {input.name or 'nothing'}; the job reads {', '.join(job.inputs)}: "
+                "say of each input which of them it is"
+            )
+        default = job.inputs[input.name]
+    format = format_from(requested, default)
+    if isinstance(format, Parquet):
+        raise InvalidParameter(
+            "format: got parquet, which SQL jobs read; give text, csv, jsonl, fixed or whole"
+        )
+    if input.columns is None:
+        return format
+    if not isinstance(format, Csv):
+        raise InvalidParameter("input.columns: a Python job takes names for csv only; leave them out")
+    return format_from({"type": "csv", "columns": input.columns}, format)
