@@ -14,6 +14,7 @@ import pytest
 from jobs._pavlo import RANKINGS, USERVISITS
 from marla.generate import rankings, uservisits
 from tests.local.conftest import Job, Put, Run
+from tests.unit.sql_data import csv_table
 
 MB = 1_000_000
 COLUMNS = ", ".join(f"{name} {type}" for name, type in USERVISITS.items())
@@ -50,15 +51,10 @@ def parquet_visits(visits: Files, tmp_path_factory: pytest.TempPathFactory) -> F
     """The same visits as Parquet, in row groups that splits cut across."""
     folder = tmp_path_factory.mktemp("parquet")
     for name in visits:
-        source = table(visits.pattern.replace("*.csv", name), USERVISITS)
+        source = csv_table(visits.pattern.replace("*.csv", name), USERVISITS)
         options = "FORMAT parquet, ROW_GROUP_SIZE 2048"
         duckdb.execute(f"COPY (FROM {source}) TO '{folder}/{name}.parquet' ({options})")
     return Files(folder, "*.parquet")
-
-
-def table(pattern: str, columns: dict[str, str]) -> str:
-    """How DuckDB by itself reads the files."""
-    return f"read_csv('{pattern}', header=false, columns={columns})"
 
 
 def rows(job: Job, tmp_path: Path) -> Rows:
@@ -73,7 +69,7 @@ def rows(job: Job, tmp_path: Path) -> Rows:
             found += duckdb.execute(f"FROM read_json('{path}')").fetchall()
         elif body:
             types = dict.fromkeys(job.output["columns"], "VARCHAR")
-            found += duckdb.execute(f"FROM read_csv('{path}', header=false, columns={types})").fetchall()
+            found += duckdb.execute(f"FROM {csv_table(path, types)}").fetchall()
     return found
 
 
@@ -97,7 +93,7 @@ def test_a_query_in_the_execution_input_is_answered_as_duckdb_does(
     assert job.output["columns"] == ["ip", "revenue"]
     assert job.output["counters"]["inputRecords"] == sum(body.count(b"\n") for body in visits.values())
     assert job.output["counters"]["inputBytes"] == sum(map(len, visits.values()))
-    expected = duckdb.execute(BY_ADDRESS.replace("input", table(visits.pattern, USERVISITS))).fetchall()
+    expected = duckdb.execute(BY_ADDRESS.replace("input", csv_table(visits.pattern, USERVISITS))).fetchall()
     assert_same(rows(job, tmp_path), expected)
 
 
@@ -110,7 +106,7 @@ def test_parquet_is_cut_by_row_groups_and_read_without_saying_what_is_in_it(
     assert job.output["counters"]["inputRecords"] == sum(body.count(b"\n") for body in visits.values())
     # Two columns of nine, and of these no more than once.
     assert job.output["counters"]["inputBytes"] < sum(map(len, parquet_visits.values())) / 2
-    expected = duckdb.execute(BY_ADDRESS.replace("input", table(visits.pattern, USERVISITS))).fetchall()
+    expected = duckdb.execute(BY_ADDRESS.replace("input", csv_table(visits.pattern, USERVISITS))).fetchall()
     assert_same(rows(job, tmp_path), expected)
 
 
@@ -119,7 +115,7 @@ def test_scan_finds_the_pages_above_a_rank(
     put: Put, run: Run, pages: Files, tmp_path: Path, rank: int
 ) -> None:
     job = run(job="scan", params={"rank": rank}, input=put(pages), partitions=3, splitBytes=200_000)
-    source = table(pages.pattern, RANKINGS)
+    source = csv_table(pages.pattern, RANKINGS)
     expected = duckdb.execute(
         f"SELECT pageURL, pageRank::VARCHAR FROM {source} WHERE pageRank > {rank}"
     ).fetchall()
@@ -133,7 +129,7 @@ def test_aggregate_sums_revenue_by_prefixes_of_addresses(
     put: Put, run: Run, visits: Files, tmp_path: Path, name: str, prefix: int
 ) -> None:
     job = run(job=name, params={"prefix": prefix}, input=put(visits), splitBytes=MB)
-    query = BY_ADDRESS.replace("8", str(prefix)).replace("input", table(visits.pattern, USERVISITS))
+    query = BY_ADDRESS.replace("8", str(prefix)).replace("input", csv_table(visits.pattern, USERVISITS))
     assert_same(rows(job, tmp_path), duckdb.execute(query).fetchall())
     [part] = job.parts()
     keys = [line.split(",")[0] for line in io.StringIO(part.decode())]
@@ -149,7 +145,7 @@ def test_a_query_that_sorts_and_limits_is_answered_in_its_order(
     )
     sql = {"map": query, "columns": COLUMNS}
     job = run(sql=sql, params={"least": 0.5}, input=put(visits), splitBytes=300_000, output="jsonl", fanIn=2)
-    source = table(visits.pattern, USERVISITS)
+    source = csv_table(visits.pattern, USERVISITS)
     expected = duckdb.execute(query.replace("input", source).replace("$least", "0.5")).fetchall()
     assert [row[:2] for row in rows(job, tmp_path)] == [row[:2] for row in expected]
     assert job.output["columns"] == ["countryCode", "visits", "seconds"]
@@ -186,7 +182,7 @@ def test_a_stage_of_sql_reads_the_result_of_a_python_job(
     job = run(stages=[{"job": "uservisits"}, {"sql": total}], input=put(visits))
     [(revenue,)] = rows(job, tmp_path)
     [(expected,)] = duckdb.execute(
-        f"SELECT sum(adRevenue) FROM {table(visits.pattern, USERVISITS)}"
+        f"SELECT sum(adRevenue) FROM {csv_table(visits.pattern, USERVISITS)}"
     ).fetchall()
     assert isclose(float(revenue), expected, rel_tol=1e-9)
 

@@ -16,8 +16,9 @@ from mapreduce.formats import Csv
 from mapreduce.pieces import Block, Piece
 from mapreduce.sql import objects
 from mapreduce.sql.database import Column, Database, DataError
-from mapreduce.sql.files import Files, Memory, PartedFile, Parts
+from mapreduce.sql.files import Files, Memory
 from mapreduce.sql.objects import FOOTER_BYTES, ObjectFile, PieceFile
+from mapreduce.sql.parts import PartedFile, Parts
 from mapreduce.sql.quotes import Quotes
 from mapreduce.sql.sieve import Sieve
 from mapreduce.sql.table import Table

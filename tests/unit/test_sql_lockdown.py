@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mapreduce.check import check
 from mapreduce.errors import InvalidQuery, MarlaError
-from mapreduce.map_task import check
 from mapreduce.sql.database import Database, DataError
 from mapreduce.sql.files import Memory
 from tests.unit.pipeline import run_on

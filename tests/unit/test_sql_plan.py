@@ -6,8 +6,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from mapreduce.check import check
 from mapreduce.errors import InvalidParameter, InvalidQuery, UnknownJob
-from mapreduce.map_task import check
 from tests.unit.pipeline import run_on
 from tests.unit.sql_data import HEADER, csv_rows, rows_of
 
@@ -18,7 +18,7 @@ REDUCE = "SELECT k, CAST(sum(n) AS HUGEINT) AS n FROM input GROUP BY k"
 
 def checked(**fields: Any) -> dict[str, Any]:
     """Check a job that has some fields; the others are those of its execution."""
-    options = ("params", "output", "formats", "partitions")
+    options = ("params", "output", "inputs", "partitions", "partitioning")
     event = {name: fields.pop(name) for name in options if name in fields}
     return check({"job": {"columns": COLUMNS} | fields} | event)
 
@@ -325,7 +325,7 @@ def test_columns_that_objects_say_are_not_known_beforehand() -> None:
 )
 def test_a_wrong_format_is_refused_of_the_input_or_of_the_job(format: Any, message: str) -> None:
     with pytest.raises(InvalidParameter, match=message):
-        checked(map=MAP, formats=[None, HEADER, format])
+        checked(map=MAP, inputs=[{}, {"format": HEADER}, {"format": format}])
     with pytest.raises(InvalidParameter, match=message):
         checked(map=MAP, format=format)
 

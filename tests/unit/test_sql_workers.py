@@ -14,12 +14,12 @@ from jobs._pavlo import RANKINGS, USERVISITS
 from mapreduce.errors import DiskFull, InvalidQuery, StorageUnavailable
 from mapreduce.sql import database
 from mapreduce.sql.database import Database, DataError
-from mapreduce.sql.files import Parts
 from mapreduce.sql.objects import FOOTER_BYTES
+from mapreduce.sql.parts import Parts
 from marla.generate import rankings, uservisits
 from tests.unit.memory_s3 import MemoryS3, memory_store
 from tests.unit.pipeline import INPUT, JOBS, run_pipeline
-from tests.unit.sql_data import csv_rows, parquet
+from tests.unit.sql_data import csv_rows, csv_table, parquet
 
 FUNCTIONS = Path(database.__file__).parents[2]
 COLUMNS = "k VARCHAR, n INTEGER"
@@ -44,7 +44,8 @@ import sys
 sys.path[:0] = [{functions!r}, {root!r}]
 from tests.unit.memory_s3 import memory_store
 from mapreduce.events import MapTask, ReduceTask
-from mapreduce.map_task import check, run_map_task
+from mapreduce.check import check
+from mapreduce.map_task import run_map_task
 from mapreduce.reduce_task import run_reduce_task
 import mapper, reducer
 _, store = memory_store("in", {{"x": b"a b a"}})
@@ -243,8 +244,8 @@ def test_scan_1c_finds_more_than_a_worker_can_hold(tmp_path: Path) -> None:
     assert len(part) > 96 << 20
     result = tmp_path / "result"
     result.write_bytes(part)
-    source = f"read_csv('{tmp_path}/*.csv', header = false, columns = {RANKINGS})"
-    found = f"read_csv('{result}', header = false, columns = {{'pageURL': 'VARCHAR', 'pageRank': 'INTEGER'}})"
+    source = csv_table(tmp_path / "*.csv", RANKINGS)
+    found = csv_table(result, {"pageURL": "VARCHAR", "pageRank": "INTEGER"})
     missing = f"SELECT pageURL, pageRank FROM {source} WHERE pageRank > 10 EXCEPT ALL FROM {found}"
     assert duckdb.execute(f"SELECT count(*) FROM ({missing})").fetchall() == [(0,)]
     rows = duckdb.execute(f"SELECT count(*) FROM {source} WHERE pageRank > 10").fetchall()
@@ -261,9 +262,9 @@ def test_aggregate_2c_has_more_groups_than_a_worker_can_hold(
     assert len(part) > 40 << 20
     result = tmp_path / "result"
     result.write_bytes(part)
-    source = f"read_csv('{tmp_path}/*.csv', header = false, columns = {USERVISITS})"
+    source = csv_table(tmp_path / "*.csv", USERVISITS)
     expected = f"SELECT substr(sourceIP, 1, 12) AS ip, sum(adRevenue) AS revenue FROM {source} GROUP BY ALL"
-    found = f"read_csv('{result}', header = false, columns = {{'ip': 'VARCHAR', 'revenue': 'DOUBLE'}})"
+    found = csv_table(result, {"ip": "VARCHAR", "revenue": "DOUBLE"})
     [(groups, agreeing)] = duckdb.execute(
         "SELECT count(*), count(*) FILTER (WHERE abs(a.revenue - b.revenue) <= 1e-9 * b.revenue) "
         f"FROM {found} a FULL JOIN ({expected}) b USING (ip)"

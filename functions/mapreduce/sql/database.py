@@ -244,6 +244,11 @@ def text_of(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def reason_of(error: DataError | InvalidQuery) -> str:
+    """Return what is wrong, in a line."""
+    return error.reason if isinstance(error, DataError) else first_line(error)
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of a message."""
     return str(error).partition("\n")[0]

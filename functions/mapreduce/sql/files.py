@@ -1,24 +1,18 @@
 """The only files that SQL can see: parts of objects that are under way, bytes in memory, and what it writes.
 
 DuckDB reads them through fsspec, under names such as `marla://3`; the file system of the machine is closed to
-it. A file is fetched as it is read, the next parts of it, and of the files behind it, always under way.
+it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import partial
-from itertools import pairwise
-from threading import Lock
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from fsspec import AbstractFileSystem
 
-from ..storage import Range
-
-Found = TypeVar("Found")
+from .parts import Parted
 
 PROTOCOL = "marla"
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -185,90 +179,3 @@ class Memory:
 
     def read(self, start: int, stop: int) -> bytes:
         return self._data[start:stop]
-
-
-class Parts:
-    """Parts of objects, numbered in the order in which they will be read; the next ones are always under way.
-
-    Threads may share it: DuckDB reads Parquet in several, though it computes in one.
-
-    Args:
-        ahead: how many parts behind the one that is read are fetched at the same time.
-        kept: how many parts before it stay in memory; one that is asked for later is fetched again.
-    """
-
-    def __init__(self, pool: ThreadPoolExecutor, ahead: int, kept: int = 1) -> None:
-        self._pool = pool
-        self._ahead = ahead
-        self._kept = kept
-        self._lock = Lock()
-        self._fetches: list[Callable[[], Range]] = []
-        self._futures: dict[int, Future[Range]] = {}
-
-    def add_all(self, fetches: list[Callable[[], Range]]) -> int:
-        """Append parts; return the number of the first."""
-        self._fetches += fetches
-        return len(self._fetches) - len(fetches)
-
-    def get(self, number: int) -> Range:
-        """Return a part, with those behind it under way and those long before it forgotten."""
-        with self._lock:
-            for old in [old for old in self._futures if old < number - self._kept]:
-                del self._futures[old]  # but let it be: another thread may be waiting for it
-            for coming in range(number, min(number + 1 + self._ahead, len(self._fetches))):
-                self._start(coming)
-            wanted = self._futures[number]
-        return wanted.result()
-
-    def ask(self, find: Callable[[], Found]) -> Future[Found]:
-        """Find out something that is none of the parts, at once."""
-        return self._pool.submit(find)
-
-    def peek(self, number: int) -> Range:
-        """Return a part that is wanted out of turn."""
-        with self._lock:
-            wanted = self._start(number)
-        return wanted.result()
-
-    def clear(self) -> None:
-        """Forget everything, for files and their parts hold each other."""
-        with self._lock:
-            self._fetches.clear()
-            self._futures.clear()
-
-    def _start(self, number: int) -> Future[Range]:
-        if number not in self._futures:
-            self._futures[number] = self._pool.submit(self._fetches[number])
-        return self._futures[number]
-
-
-class Parted:
-    """A file that is made of parts."""
-
-    parts: Parts
-
-
-class PartedFile(Parted):
-    """Bytes `[start, stop)` of an object as a file, made of parts of `part_bytes`."""
-
-    def __init__(
-        self, read: Callable[[int, int], Range], start: int, stop: int, parts: Parts, part_bytes: int
-    ) -> None:
-        self.parts = parts
-        self._edges: list[int] = [*range(start, stop, part_bytes), stop]
-        self._part_bytes = part_bytes
-        self._first = parts.add_all([partial(read, first, last) for first, last in pairwise(self._edges)])
-
-    @property
-    def size(self) -> int:
-        return self._edges[-1] - self._edges[0]
-
-    def read(self, start: int, stop: int) -> bytes:
-        stop = min(stop, self.size)
-        pieces = []
-        while start < stop:
-            index, offset = divmod(start, self._part_bytes)
-            data = self.parts.get(self._first + index).data[offset : offset + stop - start]
-            pieces.append(data)
-            start += len(data)
-        return b"".join(pieces)

@@ -17,8 +17,9 @@ from ..segmented import Segment, pack_index
 from ..sqljob import SqlJob
 from ..storage import ObjectStore, ObjectWriter
 from .database import Database, DataError, Statement
-from .plan import Plan, Shape, bind, cast, listed, plan_of
+from .plan import Plan, Source, plan_of
 from .segments import write_segment
+from .shape import Shape, bind, cast, listed
 from .tables import Round, Tables
 
 PARTITION = '"marla partition"'
@@ -31,12 +32,13 @@ def run_sql_map_task(task: MapTask, job: SqlJob, store: ObjectStore, bucket: str
     Returns the counters of mapreduce.map_task.run_map_task.
     """
     plan = plan_of(job)
+    source = plan.source(task.input)
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(PARTS_AHEAD + 1))
         database = stack.enter_context(Database(job.arguments))
         rejects = Rejects(task, store, bucket, stack)
-        tables = Tables(task, plan.columns, job.format, store, database, pool)
-        mapper = SqlMapper(plan, database, task.partitions)
+        tables = Tables(task, source, store, database, pool)
+        mapper = SqlMapper(plan, source, database, task.partitions)
         try:
             mapper.map_all(tables.rounds())
         except DataError as error:
@@ -46,9 +48,9 @@ def run_sql_map_task(task: MapTask, job: SqlJob, store: ObjectStore, bucket: str
             store.write(bucket, output_key(task.prefix, MAP_STEP, 0, task.task), intermediate=True)
         )
         try:
-            records_out = mapper.write(output, tables.inferred.notes)
+            records_out = mapper.write(output, tables.schemas.inferred.notes)
         except DataError as error:
-            raise JobFailed(f"sql.map: its rows cannot be written: {error.reason}") from error
+            raise JobFailed(f"sql.{source.map.role}: its rows cannot be written: {error.reason}") from error
     return {
         "recordsIn": mapper.records + rejects.count,
         "recordsOut": records_out,
@@ -71,14 +73,18 @@ def _map_carefully(mapper: SqlMapper, tables: Tables, rejects: Rejects, first: D
     try:
         mapper.map_all(tables.careful_rounds(reject, mapper.try_map))
     except DataError as error:
-        raise JobFailed(f"sql.map: {error.reason}; no single record of the input is to blame") from error
+        raise JobFailed(
+            f"sql.{mapper.role}: {error.reason}; no single record of the input is to blame"
+        ) from error
 
 
 class SqlMapper:
-    """Applies a plan's `map` to rounds of input, and keeps the partial rows."""
+    """Applies a source's `map` to rounds of input, and keeps the partial rows."""
 
-    def __init__(self, plan: Plan, database: Database, partitions: int) -> None:
+    def __init__(self, plan: Plan, source: Source, database: Database, partitions: int) -> None:
+        self.role = source.map.role
         self._plan = plan
+        self._source = source
         self._database = database
         self._partitions = partitions
         self.begin_again()
@@ -105,18 +111,18 @@ class SqlMapper:
     def try_map(self, relation: str) -> None:
         """Apply `map` to a relation and throw the rows away. Raises DataError if that cannot be done."""
         self._database.show(relation)
-        statement = self._plan.map
+        statement = self._source.map
         self._database.execute(
             f"CREATE OR REPLACE TEMP TABLE trial AS SELECT * FROM (\n{statement.text}\n)", statement
         )
 
     def _map(self, one: Round) -> None:
         if self._shape is None:
-            self._shape = bind(self._plan, self._database, one.relation)
+            self._shape = bind(self._plan, self._source, self._database, one.relation)
         else:
             self._database.show(one.relation)
         how = "INSERT INTO partial" if self._rounds else "CREATE TEMP TABLE partial AS"
-        self._rows += self._keep(how, self._plan.map)
+        self._rows += self._keep(how, self._source.map)
         self._rounds += 1
         self.records += self._database.rows_scanned() if one.rows is None else one.rows
         self.bytes += one.bytes()
@@ -142,6 +148,7 @@ class SqlMapper:
         segments = [Segment(0, 0, 0)] * self._partitions
         notes: dict[str, Any] = {"inferred": inferred}
         if self._shape:
+            notes["input"] = self._source.name
             notes["partial"] = [[column.name, column.type] for column in self._shape.partial]
             rows = self._part(self._shape.key)
             for partition in range(self._partitions):

@@ -10,7 +10,7 @@ from ..formats import BYTE_ORDER_MARK
 from ..pieces import OVERLAP_BYTES, PART_BYTES, Piece, read_part, shorter, too_long
 from ..storage import ObjectStore, Range
 from .database import DataError
-from .files import Parted, Parts
+from .parts import Parted, Parts
 from .quotes import UNCLOSED, Quotes
 
 FOOTER_BYTES = 128 << 10  # what DuckDB reads first of a Parquet file
@@ -28,23 +28,23 @@ class PieceFile(Parted):
     ) -> None:
         self._piece = piece
         self._store = store
-        self.parts = parts
         self._max_record_bytes = max_record_bytes
         self._header = header
         self._quotes = Quotes(quote) if quote else None
         self._origin = max(piece.start - 1, 0)
-        self._count = -(-(piece.end - self._origin) // PART_BYTES)
         self._edges: Future[tuple[int, int]] | None = None
-        if self._count > 1:
+        self.bytes_read = 0
+        count = -(-(piece.end - self._origin) // PART_BYTES)
+        if count > 1:
             # In this order: the last waits for the others, and what fetches the body waits for it.
             head = parts.ask(partial(self._fetch, self._origin, self._origin + OVERLAP_BYTES))
             tail = parts.ask(partial(self._fetch, piece.end - 1, piece.end + OVERLAP_BYTES))
             self._edges = parts.ask(lambda: self._find_edges(head.result(), tail.result(), piece.end - 1))
-            self._first = parts.add_all([partial(self._fetch_body, number) for number in range(self._count)])
+            super().__init__(parts, PART_BYTES, [partial(self._fetch_body, one) for one in range(count)])
         else:
             # Small enough to be looked at whole.
-            self._first = parts.add_all([partial(self._fetch, self._origin, piece.end + OVERLAP_BYTES)])
-        self.bytes_read = 0
+            whole = partial(self._fetch, self._origin, piece.end + OVERLAP_BYTES)
+            super().__init__(parts, PART_BYTES, [whole])
 
     def _fetch(self, start: int, stop: int) -> Range:
         return read_part(self._store, self._piece, start, stop)
@@ -96,24 +96,15 @@ class PieceFile(Parted):
         return min(part_start + newline + 1, limit) if newline >= 0 else limit
 
     def read(self, start: int, stop: int) -> bytes:
-        stop = min(stop, self.size)
-        position = start
-        found = []
-        while position < stop:
-            number = min(position // PART_BYTES, self._count - 1)
-            part = self._part(number)
-            offset = position - number * PART_BYTES
-            found.append(part[offset : offset + stop - position])
-            position += len(found[-1])
-        data = found[0] if len(found) == 1 else b"".join(found)
+        data = super().read(start, stop)
         if start == self.bytes_read:
-            self._check(data, at_end=stop == self.size)
+            self._check(data, at_end=stop >= self.size)
         elif start > self.bytes_read and self._quotes:
             raise DataError(UNCLOSED)  # for all that is known: what lies between was not looked at
         return data
 
     def _part(self, number: int) -> bytes:
-        data = self.parts.get(self._first + number).data
+        data = super()._part(number)
         if self._count > 1:
             return data
         begin, end = self.edges
@@ -139,7 +130,7 @@ class ObjectFile:
         self._lock = Lock()
         self._tail = tail.data
         self.size = tail.size
-        self.bytes_read = 0
+        self.bytes_read = len(tail.data)
 
     def read(self, start: int, stop: int) -> bytes:
         stop = min(stop, self.size)

@@ -1,33 +1,39 @@
-"""What a SQL job does: its statements, and whether they fit each other and the columns of the input."""
+"""What a SQL job does: its statements, and what each of its maps reads."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-
-import duckdb
+from dataclasses import dataclass, replace
 
 from ..errors import InvalidParameter, InvalidQuery
+from ..events import InputSpec
 from ..sqljob import SqlJob
-from .database import Column, Database, Statement, quoted
+from .database import Column, Statement
 from .derive import columns_grouped_by, derive
-from .syntax import parser
+from .table import parse_columns
 
-INTEGERS = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)")
-FLOATS = ("FLOAT", "DOUBLE")
-DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
-# Types that Parquet does not hold as they are, and what carries them without loss. Others come back as a type
-# from which a cast restores them (measured with DuckDB 2.0; tests/unit/test_sql_plan.py tries them all).
-CARRIERS = {
-    "HUGEINT": "DECIMAL(38,0)",
-    "UHUGEINT": "VARCHAR",
-    "INTERVAL": "VARCHAR",
-    "TIME WITH TIME ZONE": "VARCHAR",
-}
 OF_THE_WHOLE = "the LIMIT of its {} is meant for the whole: leave partitions at 1"
-LOSSY_WITHIN = re.compile(r"\b(U?HUGEINT|INTERVAL|TIME WITH TIME ZONE)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a job does with an input.
+
+    Attributes:
+        name: nothing where the job has a single map, and an input may have any name.
+        query: the map as the user wrote it, from which the others may be derived.
+        map: over rows of the input.
+        columns: those of the input; None where its objects say them.
+        columns_from: the field that says them.
+        format: what its objects hold, as the job says.
+    """
+
+    name: str
+    query: Statement
+    map: Statement
+    columns: tuple[Column, ...] | None
+    columns_from: str
+    format: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +41,69 @@ class Plan:
     """A job's statements.
 
     Attributes:
-        query: the map as the user wrote it, from which the others may be derived.
+        sources: what it does with each input, by name.
         key: the names of the key's columns; None for all columns.
         one_partition: why the result is right only where there is one partition, or nothing if it always is.
-        columns: those of the input; None where its objects say them.
     """
 
-    query: Statement
-    map: Statement
+    sources: Mapping[str, Source]
     reduce: Statement
     finish: Statement | None
     key: tuple[str, ...] | None
     one_partition: str
-    columns: tuple[Column, ...] | None
 
     @property
     def statements(self) -> list[Statement]:
         """The statements that there are."""
-        return [one for one in (self.map, self.reduce, self.finish) if one]
+        maps = [source.map for source in self.sources.values()]
+        return [*maps, self.reduce, *([self.finish] if self.finish else [])]
+
+    def source(self, input: InputSpec) -> Source:
+        """Return what the job does with an input. Its own columns come before those that the job says.
+
+        Raises InvalidParameter if it is none that the job reads, InvalidQuery for wrong columns.
+        """
+        name = "" if "" in self.sources else input.name
+        if name not in self.sources:
+            raise InvalidParameter(
+                f"input.name: got {name or 'nothing'}; the job reads {', '.join(self.sources)}: say of each "
+                "input which of them it is"
+            )
+        source = self.sources[name]
+        if input.columns is None:
+            return source
+        field = "input.columns"
+        return replace(source, columns=parse_columns(input.columns, field), columns_from=field)
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The columns of partial rows, and of the result.
+def field_of(name: str, field: str) -> str:
+    """Return what messages call a field that an input has.
 
-    Attributes:
-        key: the columns by which partial rows are partitioned, and the result sorted if there is no `finish`.
+    Args:
+        name: the input's; nothing where the job has a single map.
     """
+    return f"sql.inputs.{name}.{field}" if name else f"sql.{field}"
 
-    partial: tuple[Column, ...]
-    key: tuple[str, ...]
-    result: tuple[Column, ...]
+
+def where_columns_go(name: str) -> str:
+    """Return, for messages, where the columns of an input can be said."""
+    return field_of(name, "columns") if name else 'sql.columns (--columns "name TYPE, …")'
 
 
 def plan_of(job: SqlJob) -> Plan:
     """Return a job's plan, its `reduce` derived if it is left out. Raises InvalidQuery, InvalidParameter."""
     finish, one_partition = job.finish, ""
+    # First of all, for messages with the place in the text.
+    roles = {name: field_of(name, "map").removeprefix("sql.") for name in job.maps}
+    queries = {name: Statement.parse(roles[name], one.map) for name, one in job.maps.items()}
+    maps = queries
     if job.reduce is not None:
-        map, reduce = job.map, job.reduce
+        reduce = job.reduce
         key, one_partition = _key_of(reduce, job.key)
     else:
-        Statement.parse("map", job.map)  # for a message with the place in the text
-        derived = derive(job.map)
-        map, reduce = derived.map, derived.reduce
+        [query] = queries.values()
+        derived = derive(query.text)
+        maps, reduce = {"": Statement.parse("map", derived.map)}, derived.reduce
         if derived.finish is not None and finish is not None:
             raise InvalidQuery(
                 "sql.finish: the map has an expression over aggregates, a HAVING, ORDER BY or LIMIT, which "
@@ -87,14 +113,17 @@ def plan_of(job: SqlJob) -> Plan:
         key = _agreed(job.key, derived.key)
         if derived.one_partition:
             one_partition = OF_THE_WHOLE.format("map")
+    sources = {}
+    for name, one in job.maps.items():
+        field = field_of(name, "columns")
+        columns = None if one.columns is None else parse_columns(one.columns, field)
+        sources[name] = Source(name, queries[name], maps[name], columns, field, one.format)
     plan = Plan(
-        query=Statement.parse("map", job.map),
-        map=Statement.parse("map", map),
+        sources=sources,
         reduce=Statement.parse("reduce", reduce),
         finish=Statement.parse("finish", finish) if finish is not None else None,
         key=key,
         one_partition=one_partition,
-        columns=parse_columns(job.columns) if job.columns is not None else None,
     )
     _check_parameters(plan, job)
     return plan
@@ -139,141 +168,3 @@ def _check_parameters(plan: Plan, job: SqlJob) -> None:
         )
     for name in sorted(job.arguments.keys() - used):
         raise InvalidParameter(f"params.{name}: no ${name} stands in the job's SQL; leave it out")
-
-
-def parse_columns(columns: Mapping[str, str] | str) -> tuple[Column, ...]:
-    """Return the columns of the input. Raises InvalidQuery.
-
-    Args:
-        columns: `{"name": "TYPE", …}`, or as in CREATE TABLE: `"name TYPE, …"`.
-    """
-    if isinstance(columns, str):
-        text = columns
-    elif isinstance(columns, Mapping) and all(isinstance(type, str) for type in columns.values()):
-        text = ", ".join(f"{quoted(name)} {type}" for name, type in columns.items())
-    else:
-        raise InvalidQuery(
-            f'sql.columns: got {columns!r}; give {{"name": "TYPE"}}, or "name TYPE, name TYPE"'
-        )
-    return _declared(text)
-
-
-@lru_cache(maxsize=16)
-def _declared(text: str) -> tuple[Column, ...]:
-    create = f"CREATE TEMP TABLE input ({text}\n)"  # which goes with its connection
-    try:
-        with parser() as scratch:
-            statements = scratch.extract_statements(create)
-            if len(statements) != 1 or statements[0].type != duckdb.StatementType.CREATE:
-                raise InvalidQuery(f"sql.columns: got {text!r}; give names with types only")
-            scratch.execute(create)
-            rows = scratch.execute("DESCRIBE input").fetchall()
-    except duckdb.Error as error:
-        raise InvalidQuery(
-            f'sql.columns: {error}; give names with SQL types, such as "ip VARCHAR"'
-        ) from error
-    return tuple(Column(name, type) for name, type, *_ in rows)
-
-
-def bind(plan: Plan, database: Database, relation: str) -> Shape:
-    """Return the shapes of a plan's rows, and leave `relation` to be `input`.
-
-    Args:
-        relation: what maps read: a SELECT, in SQL.
-
-    Raises InvalidQuery if a statement does not fit the columns that it reads, or `reduce` changes them.
-    """
-    database.show(relation)
-    if plan.query.text != plan.map.text:
-        database.describe(plan.query)  # what is wrong with it is said of the user's own words
-    partial = tuple(map(_typed, database.describe(plan.map)))
-    _check_names("map", partial)
-    for column in partial:
-        if column.type not in CARRIERS and LOSSY_WITHIN.search(column.type):
-            raise InvalidQuery(
-                f"sql.map: column {column.name} is {column.type}, which cannot pass between tasks as it is; "
-                "cast what is in it to BIGINT, DOUBLE or VARCHAR"
-            )
-    shape = bind_reduce(plan, database, partial)
-    database.show(relation)
-    return shape
-
-
-def bind_reduce(plan: Plan, database: Database, partial: tuple[Column, ...]) -> Shape:
-    """Return the shapes of a plan's rows, where those of partial rows are known. Raises InvalidQuery."""
-    names = tuple(column.name for column in partial)
-    database.show(nothing(partial))
-    _check_reduce(partial, tuple(map(_typed, database.describe(plan.reduce))))
-    known = {name.lower() for name in names}
-    for name in plan.key or ():
-        if name.lower() not in known:
-            raise InvalidQuery(f"sql.key: map gives no column {name!r}; it gives {', '.join(names)}")
-    result = tuple(map(_typed, database.describe(plan.finish))) if plan.finish else partial
-    _check_names("finish", result)
-    return Shape(partial, names if plan.key is None else plan.key, result)
-
-
-def nothing(columns: tuple[Column, ...]) -> str:
-    """Return a SELECT of no rows with some columns."""
-    nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {quoted(column.name)}" for column in columns)
-    return f"SELECT {nulls} WHERE false"
-
-
-def _typed(column: Column) -> Column:
-    return Column(column.name, "INTEGER") if column.type == '"NULL"' else column
-
-
-def _check_reduce(partial: tuple[Column, ...], reduced: tuple[Column, ...]) -> None:
-    given, wanted = ([column.name for column in columns] for columns in (reduced, partial))
-    if [name.lower() for name in given] != [name.lower() for name in wanted]:
-        raise InvalidQuery(
-            f"sql.reduce: gives the columns {', '.join(given)} where map gives {', '.join(wanted)}; "
-            "it has to give the same ones, for it is applied to its own results too"
-        )
-    for before, after in zip(partial, reduced, strict=True):
-        if not _fits(after.type, before.type):
-            raise InvalidQuery(
-                f"sql.reduce: column {after.name} is {after.type} where map gives {before.type}; "
-                "cast it in map or in reduce, so that they agree"
-            )
-
-
-def _check_names(role: str, columns: tuple[Column, ...]) -> None:
-    names = [column.name.lower() for column in columns]
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidQuery(f"sql.{role}: gives two columns {name!r}; name each with AS")
-
-
-def _fits(given: str, wanted: str) -> bool:
-    """Say whether every value of a type that the other can hold becomes it, and any other is an error."""
-    if given == wanted:
-        return True
-    if INTEGERS.fullmatch(given):
-        return bool(INTEGERS.fullmatch(wanted) or wanted in FLOATS or DECIMAL.fullmatch(wanted))
-    from_scale, to_scale = DECIMAL.fullmatch(given), DECIMAL.fullmatch(wanted)
-    if from_scale:
-        return wanted in FLOATS or bool(to_scale and int(to_scale[2]) >= int(from_scale[2]))
-    return given == "FLOAT" and wanted == "DOUBLE"
-
-
-def carried(columns: tuple[Column, ...]) -> str:
-    """Return a select list that makes partial rows fit for Parquet."""
-    return ", ".join(
-        f"CAST({quoted(column.name)} AS {CARRIERS[column.type]}) AS {quoted(column.name)}"
-        if column.type in CARRIERS
-        else quoted(column.name)
-        for column in columns
-    )
-
-
-def cast(columns: tuple[Column, ...]) -> str:
-    """Return a select list that gives columns their types."""
-    return ", ".join(
-        f"CAST({quoted(column.name)} AS {column.type}) AS {quoted(column.name)}" for column in columns
-    )
-
-
-def listed(names: tuple[str, ...]) -> str:
-    """Return names as SQL writes a list of them."""
-    return ", ".join(map(quoted, names))

@@ -16,10 +16,11 @@ from ..segmented import Index, Segment, pack_index, read_index
 from ..sqljob import SqlJob
 from ..storage import ObjectStore, ObjectWriter
 from .database import Column, Database, DataError, quoted, text_of
-from .files import PartedFile, Parts
-from .plan import FLOATS, Plan, bind_reduce, carried, cast, listed, nothing, plan_of
+from .parts import PartedFile, Parts
+from .plan import Plan, field_of, plan_of, where_columns_go
+from .schemas import disagreement
 from .segments import write_segment
-from .tables import disagreement
+from .shape import FLOATS, bind_reduce, carried, cast, check_same, listed, nothing
 
 PART_BYTES = 1 << 20
 PARTS_AHEAD = THREADS - 1  # of all segments together, so that small ones are fetched many at a time
@@ -33,10 +34,16 @@ RESULT_OPTIONS = {
 
 
 class Inputs(NamedTuple):
-    """What a reduce task reads: a segment of each of its inputs, and what their writers noted."""
+    """What a reduce task reads: a segment of each of its inputs, and what their writers noted.
+
+    Attributes:
+        relation: the partial rows, a SELECT.
+        columns: theirs.
+    """
 
     segments: list[Segment]
     relation: str
+    columns: tuple[Column, ...]
     notes: dict[str, Any]
 
 
@@ -49,7 +56,7 @@ def run_sql_reduce_task(task: ReduceTask, job: SqlJob, store: ObjectStore, bucke
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(THREADS))
         database = stack.enter_context(Database(job.arguments))
-        inputs = open_inputs(task, store, bucket, database, pool)
+        inputs = open_inputs(task, plan, store, bucket, database, pool)
         key = output_key(task.prefix, task.step, task.partition, task.task)
         try:
             reducer = SqlReducer(plan, database, inputs, task.partition)
@@ -72,12 +79,18 @@ def run_sql_reduce_task(task: ReduceTask, job: SqlJob, store: ObjectStore, bucke
     }
 
 
-def open_inputs(
-    task: ReduceTask, store: ObjectStore, bucket: str, database: Database, pool: ThreadPoolExecutor
+def open_inputs(  # noqa: PLR0913 - what it is made of
+    task: ReduceTask,
+    plan: Plan,
+    store: ObjectStore,
+    bucket: str,
+    database: Database,
+    pool: ThreadPoolExecutor,
 ) -> Inputs:
     """Return the partial rows of a task's inputs, to be fetched as they are read.
 
-    Raises CorruptSegment, InputNotReadable, or BadObject if the input's objects have different columns.
+    Raises CorruptSegment, InputNotReadable, BadObject if an input's objects have different columns, and
+    InvalidQuery if the maps of two inputs give different ones.
     """
     # A map output has a segment for each partition; a reduce output is one partition's.
     number = task.partition if task.step - 1 == MAP_STEP else 0
@@ -96,15 +109,15 @@ def open_inputs(
             names.append(database.files.add(file))
     if "partial" not in notes:
         raise BadObject(
-            "the input has no records, and nothing else says what its columns are: give them "
-            '(sql.columns, --columns "name TYPE, …"), or check the input'
+            "the input has no records, and nothing else says what its columns are: give them, "
+            f"{' and '.join(map(where_columns_go, plan.sources))}; or check the input"
         )
-    columns = tuple(Column(*pair) for pair in notes["partial"])
+    columns = _partial(notes)
     relation = nothing(columns)
     if names:
         # A cast restores the types that Parquet does not have.
         relation = f"SELECT {cast(columns)} FROM read_parquet([{', '.join(names)}])"
-    return Inputs(segments, relation, notes)
+    return Inputs(segments, relation, columns, notes)
 
 
 def _index_of(store: ObjectStore, bucket: str, key: str) -> Index:
@@ -115,21 +128,32 @@ def _index_of(store: ObjectStore, bucket: str, key: str) -> Index:
 
 
 def _agreed(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Return what the writers of two objects noted, if they agree. Raises BadObject if they do not."""
+    """Return what the writers of two objects noted, if they agree.
+
+    Raises BadObject if they do not; or InvalidQuery, if they are of two inputs whose maps do not.
+    """
     if "partial" not in one or "partial" not in other:
         return one if "partial" in one else other
-    first, second = one.get("inferred"), other.get("inferred")
-    if first and second and first["columns"] != second["columns"]:
-        raise disagreement(first, second)
-    if one["partial"] != other["partial"]:
+    first, second = one["inferred"], other["inferred"]
+    for name in sorted(first.keys() & second.keys()):
+        if first[name]["columns"] != second[name]["columns"]:
+            raise disagreement(name, first[name], second[name])
+    if one["input"] != other["input"]:
+        maps = [field_of(notes["input"], "map") for notes in (one, other)]
+        check_same(maps[0], _partial(one), maps[1], _partial(other))
+    elif one["partial"] != other["partial"]:
         shapes = " and ".join(
             ", ".join(" ".join(pair) for pair in notes["partial"]) for notes in (one, other)
         )
         raise BadObject(
-            f"sql.map: gives other columns for one part of the input than for another: {shapes}. Its objects "
-            "have different columns: cast what map gives"
+            f"{field_of(one['input'], 'map')}: gives other columns for one part of the input than for "
+            f"another: {shapes}. Its objects have different columns: cast what map gives"
         )
-    return one if first or not second else other
+    return one | {"inferred": second | first}
+
+
+def _partial(notes: dict[str, Any]) -> tuple[Column, ...]:
+    return tuple(Column(*pair) for pair in notes["partial"])
 
 
 class SqlReducer:
@@ -139,12 +163,11 @@ class SqlReducer:
         self._plan = plan
         self._database = database
         self._notes = inputs.notes
-        columns = tuple(Column(*pair) for pair in inputs.notes["partial"])
-        self._shape = bind_reduce(plan, database, columns)
+        self._shape = bind_reduce(plan, database, inputs.columns)
         database.show(inputs.relation)
         # Without a key all rows are one group, and that is partition 0's: the others are not groups of none.
         self._rows = "true" if self._shape.key or partition == 0 else "false"
-        self._reduced = f"(SELECT {cast(columns)} FROM (\n{plan.reduce.text}\n)) WHERE {self._rows}"
+        self._reduced = f"(SELECT {cast(inputs.columns)} FROM (\n{plan.reduce.text}\n)) WHERE {self._rows}"
 
     def merge(self, output: ObjectWriter) -> int:
         """Write the reduced rows, to be reduced again; return how many there are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..storage import ObjectWriter
 from .database import Database, Statement
-from .plan import Shape, carried, listed
+from .shape import Shape, carried, listed
 
 # Level 1, for the data is read again within seconds; version 2 has the denser encodings.
 PARQUET = "FORMAT parquet, USE_TMP_FILE false, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2"

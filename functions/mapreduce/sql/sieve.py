@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ..formats import Csv
 from ..pieces import Block
 from .database import DataError
 from .files import Files, Memory
@@ -19,7 +18,6 @@ class Sieve:
         self._table = table
         self._files = files
         self._trial = trial
-        self._quote = table.format.quote if isinstance(table.format, Csv) else ""
 
     def clean(self, block: Block, reject: Callable[[int, bytes, str], None]) -> bytes:
         """Return a block's good records, each ended by `\\n`; call `reject` for each of the others."""
@@ -53,7 +51,7 @@ class Sieve:
         data = b"".join(line + b"\n" for line in lines)
         if not data.strip():
             return None
-        if self._quote and Quotes(self._quote).feed(data):
+        if self._table.quote and Quotes(self._table.quote).feed(data):
             return UNCLOSED
         name = self._files.add(Memory(data))
         try:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from ..errors import InvalidParameter
+import duckdb
+
+from ..errors import InvalidParameter, InvalidQuery
 from ..formats import Csv, Format, JsonLines, Parquet, format_from
 from ..pieces import OPENERS
-from .database import Column, text_of
+from .database import Column, quoted, text_of
+from .syntax import parser
 
 BUFFER_BYTES = 8 << 20  # what DuckDB reads of csv at once; as fast as its 32 MB, in less memory
 LINE_BYTES = 2 << 20  # the longest line that is read as it streams; a longer one is read with more memory
@@ -33,10 +38,43 @@ def table_format(requested: object, of_job: object, key: str) -> Format:
     if not isinstance(format, (Csv, JsonLines, Parquet)):
         raise InvalidParameter("format: SQL reads csv, jsonl and parquet; give one of these")
     if isinstance(format, Csv) and format.columns:
-        raise InvalidParameter("format.columns: a SQL job names its columns, with types, in sql.columns")
+        raise InvalidParameter(
+            "format.columns: a SQL job names its columns, with types, in sql.columns; an input, in columns"
+        )
     if isinstance(format, Csv) and not format.quote.isascii():
         raise InvalidParameter(f"format.quote: got {format.quote!r}; SQL takes an ASCII character")
     return format
+
+
+def parse_columns(columns: object, field: str) -> tuple[Column, ...]:
+    """Return the columns of an input. Raises InvalidQuery.
+
+    Args:
+        columns: `{"name": "TYPE", …}`, or as in CREATE TABLE: `"name TYPE, …"`.
+        field: where they are said, for messages.
+    """
+    if isinstance(columns, str):
+        text = columns
+    elif isinstance(columns, Mapping) and all(isinstance(type, str) for type in columns.values()):
+        text = ", ".join(f"{quoted(name)} {type}" for name, type in columns.items())
+    else:
+        raise InvalidQuery(f'{field}: got {columns!r}; give {{"name": "TYPE"}}, or "name TYPE, name TYPE"')
+    return _declared(text, field)
+
+
+@lru_cache(maxsize=16)
+def _declared(text: str, field: str) -> tuple[Column, ...]:
+    create = f"CREATE TEMP TABLE input ({text}\n)"  # which goes with its connection
+    try:
+        with parser() as scratch:
+            statements = scratch.extract_statements(create)
+            if len(statements) != 1 or statements[0].type != duckdb.StatementType.CREATE:
+                raise InvalidQuery(f"{field}: got {text!r}; give names with types only")
+            scratch.execute(create)
+            rows = scratch.execute("DESCRIBE input").fetchall()
+    except duckdb.Error as error:
+        raise InvalidQuery(f'{field}: {error}; give names with SQL types, such as "ip VARCHAR"') from error
+    return tuple(Column(name, type) for name, type, *_ in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +85,16 @@ class Table:
     columns: tuple[Column, ...] | None
     date_format: str | None = None
     timestamp_format: str | None = None
+
+    @property
+    def quote(self) -> str:
+        """What is around fields that hold delimiters; nothing where there is no such thing."""
+        return self.format.quote if isinstance(self.format, Csv) else ""
+
+    @property
+    def header(self) -> bool:
+        """Whether the first line of each object names the columns."""
+        return isinstance(self.format, Csv) and self.format.header
 
     def relation(self, names: list[str], line_bytes: int = LINE_BYTES) -> str:
         """Return the SELECT that reads some files of records.
