@@ -1,3 +1,4 @@
+import importlib
 import math
 import random
 from collections import Counter, defaultdict
@@ -9,11 +10,16 @@ from hypothesis import strategies as st
 
 from jobs.uservisits import UserVisits
 from jobs.wordcount import WordCount
-from mapreduce import catalogue, run
+from mapreduce import Job, Pipeline, SqlJob, catalogue, check_combiner, run
+from mapreduce.check import check
 from mapreduce.errors import BadRecord
-from mapreduce.map_task import check
+from mapreduce.pipeline import Reference
+from tests.unit.job_runs import jobs_of_catalogue
 from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import INPUT, run_on, run_pipeline
+
+ALL_JOBS = jobs_of_catalogue()
+PIPELINES = {name: found for name in catalogue.names() if isinstance(found := catalogue.find(name), Pipeline)}
 
 
 def visits(count: int) -> list[bytes]:
@@ -36,6 +42,8 @@ def revenues(lines: list[bytes], prefix: int) -> dict[str, float]:
 
 # Conventions
 
+EXAMPLES = {str: "x", int: 1}  # values of parameters that have no default
+
 
 @pytest.mark.parametrize("name", catalogue.names())
 def test_a_job_says_in_one_line_what_it_does(name: str) -> None:
@@ -45,18 +53,75 @@ def test_a_job_says_in_one_line_what_it_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", catalogue.names())
-def test_each_parameter_of_a_job_has_a_line_of_help(name: str) -> None:
-    job = catalogue.load(name, {})
+def test_a_jobs_module_says_more_than_its_name(name: str) -> None:
+    module = importlib.import_module(f"jobs.{name.replace('-', '_')}")
+    assert module.__doc__
+
+
+@pytest.mark.parametrize("job", ALL_JOBS.values(), ids=ALL_JOBS)
+def test_each_parameter_of_a_job_has_a_line_of_help(job: type[Job] | SqlJob) -> None:
     for parameter in job.parameters().values():
         assert parameter.help
         assert "\n" not in parameter.help
 
 
-@pytest.mark.parametrize("name", catalogue.names())
-def test_a_job_runs_without_any_parameter_given(name: str) -> None:
-    checked = check({"job": name, "params": {}})
+@pytest.mark.parametrize("name", ALL_JOBS)
+def test_a_job_runs_with_no_more_than_the_parameters_that_it_requires(name: str) -> None:
+    job = ALL_JOBS[name]
+    params = {parameter: EXAMPLES[spec.type] for parameter, spec in job.parameters().items() if spec.required}
+    inputs = [{"name": input} for input in job.inputs]
+    checked = check({"job": name, "params": params, "inputs": inputs})
     assert checked["columns"]
-    assert set(checked["params"]) == set(catalogue.load(name, {}).parameters())
+    assert set(checked["params"]) == set(job.parameters())
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_the_stages_of_a_pipeline_take_what_it_gives_them(name: str) -> None:
+    pipeline = PIPELINES[name]
+    used = set()
+    for number, stage in enumerate(pipeline.stages):
+        declared = stage.job.parameters()
+        assert set(stage.params) <= set(declared)
+        assert {parameter for parameter, spec in declared.items() if spec.required} <= set(stage.params)
+        for parameter, reference in stage.params.items():
+            assert isinstance(reference, Reference)
+            kind, _, of_kind = reference.path.partition(".")
+            if kind == "params":
+                used.add(of_kind)
+                # One declaration: the stage's default is the one that the pipeline shows.
+                assert pipeline.params[of_kind] == declared[parameter]
+            else:
+                assert int(of_kind.partition(".")[0]) < number
+    assert used == set(pipeline.params)
+
+
+# Combiners
+
+COMBINED: dict[str, tuple[dict[str, Any], list[Any]]] = {
+    "wordcount": ({}, ["a b a", "b c a", "a"]),
+    "uservisits": ({"prefix": 1}, [line.decode().split(",") for line in visits(60)]),
+    "distinct": ({"field": 1}, ["a b", "a c", "a", "b"]),
+    "top:count": ({}, ["a", "b", "a", "a", "b"]),
+    "top:largest": ({"k": 3}, [[f"w{row}", str(row * 7 % 5)] for row in range(20)]),
+    "url-frequency:count": ({}, [f'h - - [t] "GET /{row % 3} HTTP/1.1" 200 1' for row in range(12)]),
+    "inverted-index": ({}, ["a b a", "A c", "a a a", "c"]),
+    "reverse-links": ({}, ["a x", "b x", "a x", "a y", "a x"]),
+}
+
+
+def test_every_job_that_combines_has_samples() -> None:
+    combining = {
+        name for name, job in ALL_JOBS.items() if isinstance(job, type) and job.combine is not Job.combine
+    }
+    assert combining == set(COMBINED)
+
+
+@pytest.mark.parametrize("name", COMBINED)
+def test_a_combine_changes_no_result(name: str) -> None:
+    params, samples = COMBINED[name]
+    job = catalogue.load(name, params)
+    assert isinstance(job, Job)
+    check_combiner(job, samples)
 
 
 # wordcount
