@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 PEERS := .venv-peers
 
-.PHONY: demo test lint aws-test sam-local bench lock clean
+.PHONY: demo test lint pipelines aws-test sam-local bench lock clean
 
 demo: $(READY)
 	$(BIN)/python -m marla.demo
@@ -20,6 +20,10 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --template template.yaml
+
+# Tells the state machine of the chains of jobs in functions/jobs/, and of jobs with partitioning "range".
+pipelines: $(READY)
+	$(BIN)/python -m marla.pipelines
 
 # The tests of tests/local against a stack on AWS: make aws-test MARLA_STACK=name
 aws-test: $(READY)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from botocore.exceptions import ClientError
 
 from marla.local.interpreter import Interpreter, Outcome
@@ -30,9 +31,17 @@ Event = dict[str, Any]
 Worker = Callable[[Event], Any]
 
 
-def definition() -> str:
-    """Return the definition as CloudFormation would deploy it."""
+def definition(pipelines: dict[str, Any] | None = None) -> str:
+    """Return the definition as CloudFormation would deploy it.
+
+    Args:
+        pipelines: the chains of jobs that it is to know, instead of the catalogue's.
+    """
     text = DEFINITION.read_text()
+    if pipelines is not None:
+        document = yaml.safe_load(text)
+        document["States"]["Configure job"]["Assign"]["pipelines"] = pipelines
+        text = json.dumps(document)
     for name, value in SUBSTITUTIONS.items():
         text = text.replace("${" + name + "}", value)
     return text
@@ -76,6 +85,7 @@ class Cloud:
     listed: list[dict[str, Any]] = field(default_factory=list)
     mapper: Worker | None = None
     reducer: Worker | None = None
+    pipelines: dict[str, Any] | None = None
     outputs: dict[tuple[int, int, int, int], int] = field(default_factory=dict)
     running: int = 0
     most_running: int = 0
@@ -202,7 +212,7 @@ class Cloud:
 
     def execute(self, execution_input: Any, name: str = "job-1") -> Outcome:
         """Run an execution with exactly this input."""
-        return Interpreter(self).run(definition(), execution_input, name=name, timeout=120)
+        return Interpreter(self).run(definition(self.pipelines), execution_input, name=name, timeout=120)
 
 
 def objects(count: int, size: int = 1000, suffix: str = ".csv") -> dict[str, int]:

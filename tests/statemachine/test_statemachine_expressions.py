@@ -236,6 +236,9 @@ def test_the_fan_stays_as_it_is_after_the_first_step() -> None:
     ],
 )
 def test_problems_are_a_list_of_texts(execution_input: JSON, count: int) -> None:
-    found = evaluate(expressions()["Configure job.Assign.problems"], {"states": {"input": execution_input}})
+    literals = document()["States"]["Configure job"]["Assign"]
+    bindings = {"limits": literals["limits"], "pipelines": literals["pipelines"]}
+    states = {"states": {"input": execution_input}}
+    found = evaluate(expressions()["Check input.Assign.problems"], bindings | states)
     assert len(found) == count
     assert all(isinstance(text, str) and "got" in text for text in found)

@@ -253,7 +253,17 @@ def test_a_check_that_is_throttled_is_tried_again(cloud: Cloud, waits: list[floa
     cloud.buckets = {"data": objects(1)}
     assert cloud.run().status == "SUCCEEDED"
     assert [event for event in cloud.events if "check" in event] == [
-        {"check": True, "job": "wordcount", "params": {}, "output": None, "formats": [], "partitions": 1}
+        {
+            "check": True,
+            "job": "wordcount",
+            "params": {},
+            "output": None,
+            "inputs": [{}],
+            "partitions": 1,
+            "partitioning": "hash",
+            "pipeline": None,
+            "pipelineParams": {},
+        }
     ] * 2
 
 

@@ -157,7 +157,7 @@ def test_params_are_an_object(cloud: Cloud, value: Any) -> None:
 def test_an_output_is_one_of_the_formats(cloud: Cloud, value: Any) -> None:
     text = problem(cloud, "output", value)
     assert text.startswith("output: got ")
-    assert text.endswith("; give csv, jsonl or parquet")
+    assert text.endswith("; give csv, jsonl, parquet, text or raw")
 
 
 @pytest.mark.parametrize("value", ["csv", "jsonl", "parquet"])
@@ -222,11 +222,11 @@ def test_the_wrong_one_of_several_inputs_is_named(cloud: Cloud) -> None:
         ({"uri": "s3://data/in/", "splittable": 0}, "input.splittable: got 0; give true or false"),
         (
             {"uri": "s3://data/in/", "fromat": "csv"},
-            "input.fromat: unknown field; the fields are uri, format, splittable",
+            "input.fromat: unknown field; the fields are uri, name, format, columns, splittable",
         ),
         (
             ["s3://data/in/", {"uri": "s3://data/in/", "bucket": "x"}],
-            "input[1].bucket: unknown field; the fields are uri, format, splittable",
+            "input[1].bucket: unknown field; the fields are uri, name, format, columns, splittable",
         ),
         ([["s3://data/in/"]], f'input[0]: got ["s3://data/in/"]; {URI_REMEDY}'),
         ([None], f"input[0]: got null; {URI_REMEDY}"),
@@ -263,7 +263,7 @@ def test_a_long_value_is_shown_in_part(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("value", ['quo"te', "ba\\ck", "한국", "new\nline", "{% $x %}", "a' & $x & 'b"])
 def test_a_value_is_shown_as_it_was_given(cloud: Cloud, value: str) -> None:
-    assert problem(cloud, "output", value) == f"output: got {value}; give csv, jsonl or parquet"
+    assert problem(cloud, "output", value) == f"output: got {value}; give csv, jsonl, parquet, text or raw"
 
 
 # ---- Stages ----

@@ -59,8 +59,10 @@ def test_a_job_reports_its_result_counters_and_steps(cloud: Cloud) -> None:
                 "recordsOut": 10000,
                 "bytesIn": 10000,
                 "bytesOut": 5000,
+                "largestPartition": {"partition": 0, "records": 10000},
             },
         ],
+        "warnings": [],
     }
 
 
@@ -149,8 +151,13 @@ def test_the_counts_of_a_wide_wave_fit_a_payload(cloud: Cloud) -> None:
 def test_even_a_thousand_results_are_numbered_with_five_digits() -> None:
     bindings = {
         "config": {"job": "a", "columns": []},
+        "job": {},
         "published": {"parts": 3, "format": "csv"},
-        "stage": 4,
+        "done": [
+            {"counters": {"inputRecords": 7, "inputBytes": 9}, "parts": 1},
+            {"result": "s3://jobs/jobs/x/stage-4/result/", "parts": 3, "extension": "csv"},
+        ],
+        "warnings": [],
         "steps": [{"stage": 0, "step": 0, "recordsIn": 7, "bytesIn": 9, "rejects": 1}],
         "flow": {"records": 5, "bytes": 6},
         "states": {"context": {"Execution": {"Name": "x"}}},

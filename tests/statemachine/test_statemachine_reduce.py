@@ -188,8 +188,11 @@ def test_what_reducers_need_to_know_reaches_them(cloud: Cloud) -> None:
         "job": "sessions",
         "params": {"gap": 30},
         "output": "jsonl",
+        "sample": 0,
     }
-    assert cloud.publishes == [{"publish": True, "id": "my-job", "stage": 0, "step": 1, "partitions": 2}]
+    assert cloud.publishes == [
+        {"publish": True, "id": "my-job", "stage": 0, "step": 1, "partitions": 2, "sample": 0}
+    ]
 
 
 def test_what_mappers_need_to_know_reaches_them(cloud: Cloud) -> None:
@@ -203,6 +206,9 @@ def test_what_mappers_need_to_know_reaches_them(cloud: Cloud) -> None:
             "task": 0,
             "job": "wordcount",
             "format": "csv",
+            "input": {"number": 0},
+            "sample": 0,
+            "boundaries": None,
             "bucket": "data",
             "pieces": [{"key": "in/a.csv", "etag": ETAG.strip('"'), "start": 0, "end": 5}],
             **options,
