@@ -9,9 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mapreduce.formats import FORMATS
+
 from . import generate
 
 DEFAULT_HEAD = 10
+OUTPUTS = ["csv", "jsonl", "text", "raw", "parquet"]
 
 
 class Grammar:
@@ -60,14 +63,17 @@ class Grammar:
         run = self._command(
             "run",
             "run a job, or a query, over objects or files, and wait for it",
-            usage="marla run JOB INPUT... [options]\n       marla run --sql QUERY INPUT... [options]",
+            usage="marla run JOB INPUT... [options]\n"
+            "       marla run JOB NAME=INPUT... [options]\n"
+            "       marla run --sql QUERY INPUT... [options]",
         )
         run.add_argument(
             "operands",
             nargs="*",
             metavar="JOB INPUT...",
             help="a job of the catalogue, see `marla jobs` (none with --sql or --sql-file); then "
-            "s3:// URIs, or files, folders and globs to upload",
+            "s3:// URIs, or files, folders and globs to upload; for a job of several inputs each with its "
+            "name, as rankings=data/",
         )
         add = run.add_argument_group("what to do").add_argument
         add("--sql", metavar="QUERY", help="a SELECT from `input`, instead of JOB")
@@ -76,7 +82,7 @@ class Grammar:
             type=Path,
             metavar="FILE",
             help="a file that holds one; or, with the suffix .json or .yaml, an object with map, reduce, "
-            "finish, key, columns and format",
+            "finish, key, columns and format, or with several inputs",
         )
         add(
             "--param",
@@ -89,30 +95,39 @@ class Grammar:
         add = run.add_argument_group("what the input holds").add_argument
         add(
             "--format",
-            choices=["text", "csv", "jsonl", "parquet"],
+            choices=list(FORMATS),
             help="if not the job's own; a query goes by the suffix, and else takes csv",
         )
         add("--columns", metavar='"NAME TYPE, ..."', help="of a query's input, as in CREATE TABLE")
+        add("--record-bytes", type=_count, metavar="N", help="of each record of fixed input (100)")
         add("--header", action="store_true", help="csv input has a line of column names")
         add("--delimiter", metavar="CHARACTER", help=r"of csv input (,); \t is a tab")
         add("--quote", metavar="CHARACTER", help='of csv input ("); "" if it has no quoting')
         add = run.add_argument_group("how").add_argument
         add("--partitions", type=int, metavar="R", help="result objects (1)")
+        add(
+            "--partitioning",
+            choices=["hash", "range"],
+            help="what makes a partition: a hash of keys; or a range of keys, so that result objects are in "
+            "order one after the other (the job's own, mostly hash)",
+        )
         add("--fan-in", type=int, metavar="N", help="outputs that a reducer merges (by their size)")
         add("--split-bytes", type=_size, metavar="SIZE", help="input of a mapper, such as 64MB")
         add("--concurrency", type=int, metavar="N", help="workers at work at once (the stack's default)")
         add("--max-bad-records", type=int, metavar="N", help="bad records to set aside, not fail for (0)")
         add("--max-record-bytes", type=_size, metavar="SIZE", help="longest record (64MB)")
-        add(
-            "--output", choices=["csv", "jsonl", "parquet"], help="format of the result, if not the job's own"
-        )
+        add("--output", choices=OUTPUTS, help="format of the result, if not the job's own")
         add("--name", help="of the execution, and so of the job")
         add("--cross-region", action="store_true", help="read buckets in other Regions too")
         _add_fetching(run)
         _add_where(run)
 
     def _add_jobs(self) -> None:
-        _add_json(self._command("jobs", "list the jobs of the catalogue"))
+        jobs = self._command("jobs", "list the jobs of the catalogue, or show one of them")
+        jobs.add_argument(
+            "job", nargs="?", metavar="JOB", help="show what it takes, reads and writes, and how to run it"
+        )
+        _add_json(jobs)
 
     def _add_watch_and_result(self) -> None:
         watch = self._command("watch", "follow an execution to its end")
@@ -142,15 +157,26 @@ class Grammar:
         self._command("env", "print the variables for aws and sam to reach it", under=commands)
 
     def _add_generate(self) -> None:
-        tables = self._command("generate", "write a table of the Pavlo benchmark from a seed")
+        tables = self._command("generate", "write data for the jobs of the catalogue, from a seed")
         add = tables.add_argument
-        add("table", choices=["uservisits", "rankings"])
+        add("table", choices=list(generate.TABLES))
         add("dir", type=Path, metavar="DIR")
         add("--size", metavar="SIZE", help="of each file, such as 16MB")
         add("--files", type=int, default=1, metavar="N", help="how many files (1)")
         add("--seed", type=int, default=0, metavar="N", help="the same seed gives the same bytes (0)")
-        add("--urls", type=int, default=100_000, metavar="N", help="pages that are visited (100000)")
         add("--skip-existing", action="store_true", help="keep files that are there already")
+        # All None if they are not given, for an option that the table does not take is refused.
+        add = tables.add_argument_group("uservisits, rankings, logs, links").add_argument
+        add("--urls", type=int, metavar="N", help="pages, of which some are popular (100000)")
+        add = tables.add_argument_group("text").add_argument
+        add("--words", type=int, metavar="N", help="words, of which some are frequent (50000)")
+        add = tables.add_argument_group("logs").add_argument
+        add("--format", metavar="FORMAT", help="combined, common, or alternate: from file to file (combined)")
+        add = tables.add_argument_group("terasort").add_argument
+        add("--ascii", action="store_true", default=None, help="records are lines; else keys hold any bytes")
+        add = tables.add_argument_group("keys").add_argument
+        add("--keys", type=int, metavar="N", help="keys, of which some are frequent (100000)")
+        add("--exponent", type=float, metavar="X", help="how much more frequent: 0 to 3 (0.9)")
 
 
 def meant(name: str, names: Iterable[str]) -> str:

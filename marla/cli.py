@@ -13,7 +13,6 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import dedent
 from types import MappingProxyType
 from typing import Any
 
@@ -24,9 +23,8 @@ from rich.text import Text
 
 from mapreduce import catalogue
 from mapreduce.errors import described
-from mapreduce.sqljob import SqlJob
 
-from . import execution, failure, generate, inputs, request, results, view
+from . import check, description, execution, failure, generate, inputs, manual, request, results, view
 from . import stack as stacks
 from .arguments import DEFAULT_HEAD, Grammar
 from .errors import CloudError, UsageError
@@ -89,14 +87,14 @@ def _run(options: argparse.Namespace) -> int:
         results.check_folder(options.out, overwrite=options.overwrite)
     given = inputs.plan(asked.inputs)
     if asked.is_query:
-        request.check_query(asked, [upload.path for upload in given.uploads])
+        check.check_query(asked, [(one.name, upload.path) for one in given for upload in one.uploads])
     elif not options.stack:
-        request.check_job(asked.name)
+        check.check_job(asked)
     stack = _connect(options, start=True)
     with view.UploadView(err) as upload:
-        uris = inputs.resolve(given, stack, upload.advance, cross_region=options.cross_region)
+        located = inputs.resolve(given, stack, upload.advance, cross_region=options.cross_region)
     name = options.name or execution.new_name(asked.name)
-    arn = execution.start(stack, asked.execution_input(uris), name)
+    arn = execution.start(stack, asked.execution_input(located), name)
     _say(f"Started {arn}")
     try:
         progress = _follow(stack, arn, f"{asked.name} ({name})")
@@ -105,7 +103,8 @@ def _run(options: argparse.Namespace) -> int:
         _say(f"Interrupted: the execution is stopped. {arn}")
         raise
     status = _finish(stack, arn, progress, options, inputs.uploaded(given, stack))
-    if progress.output and asked.is_query and not (options.out or options.json):
+    brought = options.out or options.json
+    if progress.output and not brought and (asked.is_query or _is_text(progress.output["result"])):
         _show(stack, progress.output, DEFAULT_HEAD)
     return status
 
@@ -135,6 +134,8 @@ def _finish(
     document: dict[str, Any] = {"execution": arn, "status": progress.status}
     if found is None and progress.output is not None:
         view.summary(err, progress)
+        for warning in progress.output.get("warnings", []):
+            _say(f"Warning: {warning}", style="yellow")
         job = progress.output["job"]
         _say(f"{job if isinstance(job, str) else 'Query'} succeeded in {progress.seconds:.1f} s")
         document |= _bring(stack, progress.output, options)
@@ -153,7 +154,7 @@ def _bring(stack: Stack, output: dict[str, Any], options: argparse.Namespace) ->
     """Say where a result is, and bring it if that is asked for; return what programs are told."""
     uris, counters = output["result"], output["counters"]
     document = {"columns": output.get("columns", []), "result": uris}
-    document |= {"counters": counters, "steps": output["steps"]}
+    document |= {"counters": counters, "warnings": output.get("warnings", []), "steps": output["steps"]}
     if counters["rejects"]:
         folder = uris[0].partition("result/")[0] + "rejects/"
         _say(f"{counters['rejects']:,} records could not be read; they are set aside in {folder}")
@@ -169,7 +170,10 @@ def _bring(stack: Stack, output: dict[str, Any], options: argparse.Namespace) ->
 def _show(stack: Stack, output: dict[str, Any], count: int) -> None:
     """Print the first rows of a result."""
     found = results.head(stack, output["result"], count)
-    view.table_of(out, output.get("columns") or found.columns, found.rows)
+    if _is_text(output["result"]):
+        print(*(line for (line,) in found.rows), sep="\n", end="\n" if found.rows else "")
+    else:
+        view.table_of(out, output.get("columns") or found.columns, found.rows)
     rows = output["counters"]["resultRecords"]
     _say(f"{len(found.rows):,} of {rows:,} row{'' if rows == 1 else 's'}")
 
@@ -203,6 +207,10 @@ def _result(options: argparse.Namespace) -> int:
     return SUCCESS
 
 
+def _is_text(uris: list[str]) -> bool:
+    return uris[0].endswith(".txt")
+
+
 def _described(uris: list[str]) -> str:
     """Return how many result objects there are, in words."""
     return uris[0] if len(uris) == 1 else f"{len(uris)} objects from {uris[0]} on"
@@ -212,36 +220,27 @@ def _described(uris: list[str]) -> str:
 
 
 def _jobs(options: argparse.Namespace) -> int:
-    found: dict[str, dict[str, Any]] = {}
+    if options.job is None:
+        return _all_jobs(as_json=options.json)
+    job = description.of(options.job)
+    print(json.dumps(job, indent=2) if options.json else manual.page(options.job, job))
+    return SUCCESS
+
+
+def _all_jobs(*, as_json: bool) -> int:
+    found: dict[str, Any] = {}
     for name in catalogue.names():
         try:
-            found[name] = _job_document(name)
+            found[name] = description.of(name) if as_json else catalogue.summary(name)
         except Exception as error:  # one job's file may hold anything; the others are listed all the same
             _say(f"{name}: cannot be loaded. {described(error)}")
-    if options.json:
+    if as_json:
         print(json.dumps(found, indent=2))
     else:
-        for name, job in found.items():
-            out.print(Text.assemble((name, "bold"), f"  {job['description']}"), soft_wrap=True)
-            for parameter, spec in job["parameters"].items():
-                text = f"    --param {parameter}={json.dumps(spec['default'])}  {spec['help']}"
-                out.print(Text(text), soft_wrap=True)
+        width = max(map(len, found), default=0)
+        for name, summary in found.items():
+            out.print(Text.assemble((f"{name:<{width}}", "bold"), f"  {summary}"), soft_wrap=True)
     return SUCCESS if len(found) == len(catalogue.names()) else FAILED
-
-
-def _job_document(name: str) -> dict[str, Any]:
-    job = catalogue.find(name)
-    parameters = {
-        parameter: {"default": spec.default, "help": spec.help}
-        for parameter, spec in job.parameters().items()
-    }
-    common = {"description": catalogue.summary(name), "parameters": parameters}
-    if not isinstance(job, SqlJob):
-        return {"kind": "python"} | common
-    columns = dict(job.columns) if isinstance(job.columns, Mapping) else job.columns
-    statements = {"map": job.map, "reduce": job.reduce, "finish": job.finish}
-    given = {role: dedent(text).strip() for role, text in statements.items() if text is not None}
-    return {"kind": "sql"} | common | {"columns": columns, "statements": given}
 
 
 def _local_start(options: argparse.Namespace) -> int:
@@ -293,21 +292,36 @@ def _local_env(_: argparse.Namespace) -> int:
 
 def _generate(options: argparse.Namespace) -> int:
     size = generate.parse_size(options.size) if options.size else None
-    if options.table == "uservisits":
-        if size is None:
-            raise UsageError("--size: uservisits needs the size of a file, such as 16MB")
-        paths = generate.uservisits(
-            options.dir, size, options.files, options.seed, options.urls, skip_existing=options.skip_existing
+    given = _table_options(options)
+    if size is None and options.table != "rankings":
+        raise UsageError(f"--size: {options.table} needs the size of a file, such as 16MB")
+    if size is not None and options.table == "rankings" and "urls" in given:
+        raise UsageError(
+            "--urls: rankings with --size has as many pages as fill the files; leave one of them out"
         )
-    else:
-        paths = generate.rankings(
-            options.dir, size, options.files, options.seed, options.urls, skip_existing=options.skip_existing
-        )
+    paths = generate.TABLES[options.table](
+        options.dir, size, options.files, options.seed, skip_existing=options.skip_existing, **given
+    )
     for path in paths:
         print(path)
     total = sum(path.stat().st_size for path in paths)
-    _say(f"{len(paths)} files of {options.table}, {view.size_text(total)}, in {options.dir}")
+    count = f"{len(paths)} file{'s' if len(paths) > 1 else ''}"
+    _say(f"{count} of {options.table}, {view.size_text(total)}, in {options.dir}")
     return SUCCESS
+
+
+def _table_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that are given and that only some tables take; refuse those of other tables."""
+    takes = generate.OPTIONS[options.table]
+    given = {}
+    for name in sorted({name for names in generate.OPTIONS.values() for name in names}):
+        value = getattr(options, name)
+        if value is not None and name not in takes:
+            own = " and ".join(f"--{name}" for name in takes)
+            raise UsageError(f"--{name}: {options.table} has no such option, only {own}; leave it out")
+        if value is not None:
+            given[name] = value
+    return given
 
 
 COMMANDS = {

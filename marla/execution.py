@@ -30,11 +30,15 @@ _STATE_ENTERED = re.compile(r"(Pass|Task|Choice|Map|Succeed|Fail|Wait|Parallel)S
 class Phase:
     """One map wave or reduce step as seen from outside.
 
-    `bytes` and `records` are those read by the phase; None until it is over.
+    Attributes:
+        name: for people.
+        step: 0 for a wave of mappers, else the number of the reduce step.
+        bytes: those read by the phase, as `records` are; None until it is over.
     """
 
     name: str
     entered: datetime
+    step: int = 0
     exited: datetime | None = None
     map_run: str = ""
     total: int = 0
@@ -52,12 +56,20 @@ class Phase:
 
 @dataclass
 class Progress:
-    """What is known of an execution so far; only ever grows."""
+    """What is known of an execution so far; only ever grows.
+
+    Attributes:
+        stages: how many stages it has, and `stage` which it is in, from 0.
+        sampling: whether this is the stage's first run, which takes a sample of keys.
+    """
 
     status: str = "RUNNING"
     started: datetime | None = None
     stopped: datetime | None = None
     state: str = ""
+    stages: int = 1
+    stage: int = 0
+    sampling: bool = False
     phases: list[Phase] = field(default_factory=list)
     last_event: int = 0
     output: dict[str, Any] | None = None
@@ -84,29 +96,54 @@ class Progress:
         if entered and _STATE_ENTERED.fullmatch(event["type"]):
             self.state = entered["name"]
             if event["type"] == "MapStateEntered":
-                self.phases.append(Phase(self._name_phase(entered["name"]), event["timestamp"]))
+                self.phases.append(self._phase(entered["name"], event["timestamp"]))
         elif event["type"] == "MapRunStarted":
             self.phases[-1].map_run = event["mapRunStartedEventDetails"]["mapRunArn"]
-        elif exited and event["type"] == "MapStateExited":
-            self._end_phase(event["timestamp"], exited)
+        elif exited:
+            assigned = exited.get("assignedVariables", {})
+            if event["type"] == "MapStateExited":
+                self._end_phase(event["timestamp"], assigned)
+            else:
+                self._go_on(exited["name"], assigned)
 
-    def _name_phase(self, state: str) -> str:
-        if state == "Map":
-            return "Map"
-        maps = [index for index, phase in enumerate(self.phases) if phase.name == "Map"]
-        steps_so_far = len(self.phases) - (maps[-1] + 1 if maps else 0)
-        return f"{state} step {steps_so_far + 1}"
+    def _phase(self, state: str, entered: datetime) -> Phase:
+        step = 0 if state == "Map" else self.phases[-1].step + 1
+        stage = self.stage if self.stages > 1 else None
+        return Phase(step_name(step, sample=self.sampling, stage=stage), entered, step)
 
-    def _end_phase(self, when: datetime, exited: dict[str, Any]) -> None:
+    def _go_on(self, state: str, assigned: dict[str, str]) -> None:
+        """Take in the variables that say where in the job the execution is."""
+        if "stages" in assigned:
+            self.stages = len(json.loads(assigned["stages"]))
+        if "stage" in assigned:
+            self.stage = json.loads(assigned["stage"])
+        if state == "Configure stage" and "config" in assigned:
+            self.sampling = json.loads(assigned["config"]).get("sample", 0) > 0
+
+    def _end_phase(self, when: datetime, assigned: dict[str, str]) -> None:
         phase = self.phases[-1]
         phase.exited = when
-        variables = {name: json.loads(text) for name, text in exited.get("assignedVariables", {}).items()}
-        counters = variables.get("mapped") or next(iter(reversed(variables.get("steps", []))), None)
+        counters = json.loads(assigned.get("mapped", "null"))
+        counters = counters or next(iter(reversed(json.loads(assigned.get("steps", "[]")))), None)
         if counters:
             # The waves of a map phase add to the same counters.
-            waves = list(takewhile(lambda earlier: earlier.name == phase.name == "Map", self.phases[-2::-1]))
+            waves = list(takewhile(lambda earlier: earlier.step == phase.step == 0, self.phases[-2::-1]))
             phase.records = counters["recordsIn"] - sum(wave.records or 0 for wave in waves)
             phase.bytes = counters["bytesIn"] - sum(wave.bytes or 0 for wave in waves)
+
+
+def step_name(step: int, *, sample: bool = False, stage: int | None = None) -> str:
+    """Return what people call a step.
+
+    Args:
+        step: 0 for that of the mappers.
+        sample: whether what it works on is a sample of keys.
+        stage: its stage, where there are several.
+    """
+    name = (
+        f"{'Sample, reduce' if sample else 'Reduce'} step {step}" if step else "Sample" if sample else "Map"
+    )
+    return name if stage is None else f"Stage {stage}: {name}"
 
 
 def new_name(job: str) -> str:

@@ -24,12 +24,16 @@ class Failure:
 
     Attributes:
         cause: may have several lines, as a wrong query has, with a mark below the place in it.
+        stage: only of a job that has several.
+        sample: whether it happened as a sample of keys was taken, before the stage's own map.
         files: local files by the URIs of their uploaded copies, those that `cause` names.
     """
 
     name: str
     cause: str
     state: str = ""
+    stage: int | None = None
+    sample: bool = False
     task: int | None = None
     step: int | None = None
     partition: int | None = None
@@ -39,7 +43,8 @@ class Failure:
 
     def to_json(self) -> dict[str, Any]:
         """Return what is known, for the JSON document."""
-        return {name: value for name, value in asdict(self).items() if value not in ("", None, {})}
+        known = asdict(self) if self.sample else asdict(self) | {"sample": None}
+        return {name: value for name, value in known.items() if value not in ("", None, {})}
 
     def with_files(self, uploaded: Mapping[str, Path]) -> Failure:
         """Return the failure with the local files that its cause is about.
@@ -58,6 +63,10 @@ class Failure:
     def place(self) -> str:
         """Where it happened, in words."""
         parts = [self.state]
+        if self.stage is not None:
+            parts.append(f"stage {self.stage}")
+        if self.sample:
+            parts.append("sample")
         if self.step is not None:
             parts.append(f"step {self.step}, partition {self.partition}")
         if self.task is not None:
@@ -70,12 +79,18 @@ def find(stack: Stack, arn: str, progress: Progress) -> Failure | None:
     if progress.status in {"RUNNING", "SUCCEEDED"}:
         return None
     if progress.status in {"TIMED_OUT", "ABORTED"}:
-        return Failure(
-            progress.error or progress.status, progress.cause or "The execution was stopped", progress.state
-        )
-    return _of_a_task(stack, arn, progress.state) or _described(
+        name, cause = progress.error or progress.status, progress.cause or "The execution was stopped"
+        return _located(Failure(name, cause, progress.state), progress)
+    found = _of_a_task(stack, arn, progress.state) or _described(
         progress.error, progress.cause, progress.state
     )
+    return _located(found, progress)
+
+
+def _located(found: Failure, progress: Progress) -> Failure:
+    """Return the failure with where in the job it happened: as a stage fails, no other begins."""
+    stage = progress.stage if progress.stages > 1 else None
+    return replace(found, stage=stage, sample=progress.sampling and progress.state in {"Map", "Reduce"})
 
 
 def _of_a_task(stack: Stack, arn: str, state: str) -> Failure | None:

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from botocore.exceptions import ClientError
 
 from .errors import UsageError
+from .operands import Operand
 from .stack import Stack
 
 UPLOAD_THREADS = 4
@@ -27,43 +28,73 @@ class Upload(NamedTuple):
     key: str
     size: int
 
+    @property
+    def folder(self) -> str:
+        """The folder of all uploads that go together."""
+        return "/".join(self.key.split("/")[:2]) + "/"
 
-class Inputs(NamedTuple):
-    """What INPUT arguments stand for."""
 
+class Input(NamedTuple):
+    """What the INPUT arguments of one name stand for."""
+
+    name: str
     uris: list[str]
     uploads: list[Upload]
+
+
+class Located(NamedTuple):
+    """Where an input is: its name, or nothing, and the URI of its objects."""
+
+    name: str
+    uri: str
 
 
 Advance = Callable[[int, int], None]  # bytes uploaded so far, of
 
 
-def plan(arguments: list[str]) -> Inputs:
-    """Return what INPUT arguments stand for. Raises UsageError for what is neither an S3 URI nor a file."""
-    uris = [argument for argument in arguments if argument.startswith("s3://")]
+def plan(operands: Iterable[Operand]) -> list[Input]:
+    """Return what INPUT arguments stand for, by name in the order of their first ones.
+
+    Raises UsageError for what is neither an S3 URI nor a file.
+    """
+    places: dict[str, list[str]] = {}
+    for name, place in operands:
+        places.setdefault(name, []).append(place)
+    return [_plan_one(name, some) for name, some in places.items()]
+
+
+def _plan_one(name: str, places: list[str]) -> Input:
+    uris = [place for place in places if place.startswith("s3://")]
     for uri in uris:
         if not _BUCKET.fullmatch(_bucket(uri)):
             raise UsageError(f"INPUT: got {uri!r}; give a URI such as s3://bucket/folder/")
-    local = [argument for argument in arguments if not argument.startswith("s3://")]
-    return Inputs(uris, plan_uploads(local) if local else [])
+    local = [place for place in places if not place.startswith("s3://")]
+    return Input(name, uris, plan_uploads(local) if local else [])
 
 
-def resolve(inputs: Inputs, stack: Stack, advance: Advance, *, cross_region: bool = False) -> list[str]:
-    """Return the S3 URIs of an input, with its local files uploaded.
+def resolve(
+    inputs: list[Input], stack: Stack, advance: Advance, *, cross_region: bool = False
+) -> list[Located]:
+    """Return where all of an input is in S3, with its local files uploaded.
 
     Args:
         advance: called with the bytes uploaded so far and in all.
         cross_region: whether buckets in another Region than the stack are allowed; a UsageError if not.
     """
     if not cross_region:
-        for bucket in dict.fromkeys(map(_bucket, inputs.uris)):
+        for bucket in dict.fromkeys(_bucket(uri) for one in inputs for uri in one.uris):
             _check_region(stack, bucket)
-    return inputs.uris + ([upload(inputs.uploads, stack, advance)] if inputs.uploads else [])
+    upload([each for one in inputs for each in one.uploads], stack, advance)
+    return [Located(one.name, uri) for one in inputs for uri in [*one.uris, *_uploaded_to(one, stack)]]
 
 
-def uploaded(inputs: Inputs, stack: Stack) -> dict[str, Path]:
+def _uploaded_to(input: Input, stack: Stack) -> list[str]:
+    return [f"s3://{stack.job_bucket}/{input.uploads[0].folder}"] if input.uploads else []
+
+
+def uploaded(inputs: list[Input], stack: Stack) -> dict[str, Path]:
     """Return the local files of an input, by the URIs that they are uploaded to."""
-    return {f"s3://{stack.job_bucket}/{one.key}": one.path for one in inputs.uploads}
+    return {f"s3://{stack.job_bucket}/{each.key}": each.path for one in inputs for each in one.uploads}
 
 
 def _bucket(uri: str) -> str:
@@ -146,11 +177,13 @@ def _distinct_names(files: list[tuple[Path, str]]) -> list[str]:
     return names
 
 
-def upload(uploads: list[Upload], stack: Stack, advance: Advance) -> str:
-    """Upload what is not there yet; return the URI of the folder that holds it all."""
-    folder = "/".join(uploads[0].key.split("/")[:2]) + "/"
-    there = _sizes_under(stack, folder)
-    missing = [one for one in uploads if there.get(one.key) != one.size]
+def upload(uploads: list[Upload], stack: Stack, advance: Advance) -> None:
+    """Upload what is not there yet."""
+    by_key = {one.key: one for one in uploads}  # the same files may be inputs of several names
+    there: dict[str, int] = {}
+    for folder in dict.fromkeys(one.folder for one in uploads):
+        there |= _sizes_under(stack, folder)
+    missing = [one for one in by_key.values() if there.get(one.key) != one.size]
     total = sum(one.size for one in missing)
     done = 0
 
@@ -166,7 +199,6 @@ def upload(uploads: list[Upload], stack: Stack, advance: Advance) -> str:
         ]
         for future in futures:
             future.result()
-    return f"s3://{stack.job_bucket}/{folder}"
 
 
 def _sizes_under(stack: Stack, prefix: str) -> dict[str, int]:

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import pairwise
 from textwrap import indent
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -17,7 +17,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from .execution import Phase, Progress
+from .execution import Phase, Progress, step_name
 from .failure import Failure
 
 _MARK = re.compile(r" *\^+ *")  # below a line of a query
@@ -147,17 +147,19 @@ class UploadView:
 
 
 def summary(console: Console, progress: Progress) -> None:
-    """Print what each step did."""
+    """Print what each step did, and how evenly the keys were divided among partitions."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("step")
+    table.add_column("step", no_wrap=True)
     for column in ("tasks", "records in", "records out", "bytes in", "bytes out", "seconds"):
         table.add_column(column, justify="right")
     steps = (progress.output or {}).get("steps", [])
     several = any(step["stage"] for step in steps)
+    shares = []
     for step, seconds in zip(steps, _seconds_of_steps(progress.phases), strict=False):
-        name = f"Reduce step {step['step']}" if step["step"] else "Map"
+        stage = step["stage"] if several else None
+        name = step_name(step["step"], sample=step.get("sample", False), stage=stage)
         table.add_row(
-            f"Stage {step['stage']}: {name}" if several else name,
+            name,
             count_text(step["tasks"]),
             count_text(step["recordsIn"]),
             count_text(step["recordsOut"]),
@@ -165,15 +167,26 @@ def summary(console: Console, progress: Progress) -> None:
             size_text(step["bytesOut"]),
             f"{seconds:.1f}",
         )
+        shares += [f"{name}: {share}" for share in _largest_share(step)]
     if steps:
         console.print(table)
+    for share in shares:
+        console.print(share, highlight=False, soft_wrap=True)
+
+
+def _largest_share(step: dict[str, Any]) -> list[str]:
+    """Return how much of its records the largest partition of a step has, where there are several."""
+    if "largestPartition" not in step or step["tasks"] < 2 or not step["recordsIn"]:
+        return []
+    share = step["largestPartition"]["records"] / step["recordsIn"]
+    return [f"the largest of {step['tasks']:,} partitions has {share:.1%} of the records"]
 
 
 def _seconds_of_steps(phases: list[Phase]) -> list[float]:
     """Return the seconds of each step; the waves of a map phase are one step."""
     seconds: list[float] = []
     for before, phase in zip([None, *phases], phases, strict=False):
-        if before and before.name == phase.name == "Map":
+        if before and before.step == phase.step == 0:
             seconds[-1] += phase.seconds
         else:
             seconds.append(phase.seconds)

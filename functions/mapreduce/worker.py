@@ -47,7 +47,7 @@ def _peak_memory_mib() -> int:
     return int(STATUS.read_text().partition("VmHWM:")[2].split()[0]) >> 10
 
 
-def measured(kind: str, event: dict[str, Any], run: Callable[[], dict[str, int]]) -> dict[str, Any]:
+def measured(kind: str, event: dict[str, Any], run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Run a task and log one line of JSON about it; return its counters with seconds and peak memory.
 
     `peakMemoryMiB` is the execution environment's since it started, as Lambda reports it too.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,9 +20,9 @@ from marla.stack import Stack
 pytestmark = pytest.mark.usefixtures("cloud")
 
 
-def marla(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def marla(*arguments: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "marla", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=folder)
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ def test_json_is_one_document_with_all_that_is_promised(words: Path) -> None:
         "columns",
         "result",
         "counters",
+        "warnings",
         "steps",
         "seconds",
     }
@@ -60,7 +62,9 @@ def test_json_is_one_document_with_all_that_is_promised(words: Path) -> None:
     assert document["columns"] == ["word", "count"]
     assert len(document["result"]) == 2
     assert document["counters"]["inputRecords"] == 3
+    assert document["warnings"] == []
     assert [step["step"] for step in document["steps"]] == [0, 1]
+    assert document["steps"][1]["largestPartition"]["records"] in {2, 3, 4}
     assert 0 < document["seconds"] < 120
 
 
@@ -200,6 +204,152 @@ def test_a_bad_record_of_a_query_names_the_local_file(tmp_path: Path) -> None:
     assert "BadRecord in Map, task 0" in done.stderr
     assert "/bad.csv at byte 4" in done.stderr
     assert f"/bad.csv is the copy of {tmp_path / 'bad.csv'}" in done.stderr
+
+
+@pytest.fixture
+def pages_and_visits(tmp_path: Path) -> tuple[Path, Path]:
+    """Folders of small tables, of which the visits are in two files."""
+    generate.rankings(tmp_path / "pages", None, 1, urls=300)
+    generate.uservisits(tmp_path / "visits", 100_000, 2, urls=300)
+    return tmp_path / "pages", tmp_path / "visits"
+
+
+def joined(pages: Path, visits: Path, until: str) -> dict[str, tuple[float, float]]:
+    """Return revenue and mean rank of each address, by one pass over the visits."""
+    ranks = {url: int(rank) for url, rank, _ in rows_in(pages)}
+    found: dict[str, list[tuple[float, int]]] = {}
+    for ip, url, day, revenue, *_ in rows_in(visits):
+        if "1980-01-01" <= day <= until and url in ranks:
+            found.setdefault(ip, []).append((float(revenue), ranks[url]))
+    return {
+        ip: (sum(revenue for revenue, _ in some), sum(rank for _, rank in some) / len(some))
+        for ip, some in found.items()
+    }
+
+
+def rows_in(folder: Path) -> list[list[str]]:
+    lines = [line for path in sorted(folder.glob("*.csv")) for line in path.read_text().splitlines()]
+    return [line.split(",") for line in lines]
+
+
+def test_a_join_reads_inputs_by_their_names(pages_and_visits: tuple[Path, Path], tmp_path: Path) -> None:
+    pages, visits = pages_and_visits
+    one, other = sorted(visits.glob("*.csv"))
+    inputs = [f"uservisits={one}", f"rankings={pages}/*.csv", f"uservisits={other}"]
+    arguments = ["--param", "until=1990-01-01", "--partitions", "2", "--out", str(tmp_path / "out")]
+    done = marla("run", "join", *inputs, *arguments)
+    assert done.returncode == 0, done.stderr
+    rows = rows_in(tmp_path / "out")
+    expected = joined(pages, visits, "1990-01-01")
+    assert len(rows) == len(expected) > 100
+    for ip, revenue, rank in rows:
+        assert (float(revenue), float(rank)) == pytest.approx(expected[ip])
+    assert [float(row[1]) for row in rows] == sorted((float(row[1]) for row in rows), reverse=True)
+    for said in ("Stage 0: Map: ", "Stage 0: Reduce step 1: 2 of 2 tasks", "Stage 1: Map: 1 of 1 tasks"):
+        assert said in done.stderr
+    assert "Stage 0: Reduce step 1: the largest of 2 partitions has " in done.stderr
+
+
+def test_an_input_that_a_join_lacks_is_told_before_anything_is_uploaded(
+    pages_and_visits: tuple[Path, Path],
+) -> None:
+    done = marla("run", "join", f"rankings={pages_and_visits[0]}")
+    assert done.returncode == 2
+    assert done.stderr.startswith("marla: INPUT: got nothing for uservisits; join reads rankings and userv")
+    assert "Uploaded" not in done.stderr
+
+
+def test_a_query_reads_inputs_by_their_names(pages_and_visits: tuple[Path, Path], tmp_path: Path) -> None:
+    pages, visits = pages_and_visits
+    columns = {"rankings": "url VARCHAR, a INT, b INT", "visits": "ip VARCHAR, url VARCHAR, d DATE, r DOUBLE"}
+    more = ", e VARCHAR, f VARCHAR, g VARCHAR, h VARCHAR, i INT"
+    query = {
+        "inputs": {
+            "pages": {"map": "SELECT url, 1 AS p, 0 AS v FROM input", "columns": columns["rankings"]},
+            "visits": {"map": "SELECT url, 0 AS p, 1 AS v FROM input", "columns": columns["visits"] + more},
+        },
+        "reduce": "SELECT url, sum(p)::INTEGER AS p, sum(v)::INTEGER AS v FROM input GROUP BY url",
+        "finish": "SELECT sum(v)::INTEGER AS visits FROM input WHERE p > 0",
+    }
+    (tmp_path / "query.json").write_text(json.dumps(query))
+    done = marla("run", "--sql-file", tmp_path / "query.json", f"pages={pages}", f"visits={visits}")
+    known = {row[0] for row in rows_in(pages)}
+    visited = sum(row[1] in known for row in rows_in(visits))
+    assert table(done.stdout) == [["visits"], [str(visited)]], done.stderr
+    assert visited > 100
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_sort_brings_partitions_in_order(tmp_path: Path, descending: bool) -> None:
+    [data] = generate.text(tmp_path / "data", 60_000, 1, words=2000)
+    lines = [f"{word} {number}" for number, word in enumerate(data.read_text().split())]
+    (tmp_path / "lines.txt").write_text("".join(f"{line}\n" for line in lines))
+    arguments = ["--param", f"descending={json.dumps(descending)}", "--out", str(tmp_path / "out"), "--json"]
+    arguments += ["--partitions", "4", "--partitioning", "range", "--split-bytes", "20KB"]
+    done = marla("run", "sort", tmp_path / "lines.txt", *arguments)
+    assert done.returncode == 0, done.stderr
+    parts = sorted((tmp_path / "out").iterdir())
+    assert [part.name for part in parts] == [f"part-0000{number}.txt" for number in range(4)]
+    assert min(part.stat().st_size for part in parts) > 0
+    found = "".join(part.read_text() for part in parts).splitlines()
+    assert found == sorted(lines, key=str.encode, reverse=descending)
+    for said in ("Sample: ", "Sample, reduce step 1: 1 of 1 tasks", "Reduce step 1: 4 of 4 tasks"):
+        assert said in done.stderr
+    steps = json.loads(done.stdout)["steps"]
+    assert [(step["step"], step.get("sample", False)) for step in steps] == [
+        (0, True),
+        (1, True),
+        (0, False),
+        (1, False),
+    ]
+    assert steps[-1]["largestPartition"]["records"] < len(lines) / 2
+
+
+def test_a_sort_by_hash_has_no_sample(words: Path) -> None:
+    done = marla("run", "sort", words, "--partitions", "2", "--partitioning", "hash")
+    assert done.returncode == 0, done.stderr
+    assert "Sample" not in done.stderr
+
+
+def test_lines_are_shown_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text('b  "x",1\na [bold]\n\n')
+    done = marla("run", "sort", tmp_path / "lines.txt", "--name", "some-lines")
+    assert done.stdout == '\na [bold]\nb  "x",1\n', done.stderr
+    assert marla("result", "some-lines", "--head", "2").stdout == "\na [bold]\n"
+
+
+def test_a_key_that_is_too_frequent_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "pairs.txt").write_text("".join(f"a{number} hub\n" for number in range(50)) + "b c\n")
+    done = marla("run", "reverse-links", tmp_path / "pairs.txt", "--partitions", "4", "--json")
+    assert done.returncode == 0, done.stderr
+    [warning] = json.loads(done.stdout)["warnings"]
+    assert "hub has 50 of 51 values" in warning.replace('"', "")
+    assert f"Warning: {warning}\n" in done.stderr
+
+
+def test_a_wrong_parameter_is_told_before_anything_is_uploaded(words: Path) -> None:
+    done = marla("run", "top", words, "--param", "k=0")
+    assert done.returncode == 2
+    assert done.stderr == "marla: --param k: got 0; give at least 1 (how many groups)\n"
+
+
+@pytest.mark.parametrize("job", ["grep", "sort", "top", "join"])
+def test_the_example_of_a_job_runs(
+    job: str, pages_and_visits: tuple[Path, Path], tmp_path: Path, words: Path
+) -> None:
+    pages, visits = pages_and_visits
+    data = tmp_path / "data"
+    if job == "join":
+        data.mkdir()
+        pages.rename(data / "rankings")
+        visits.rename(data / "uservisits")
+    else:
+        words.rename(data)
+    command = json.loads(marla("jobs", job, "--json").stdout)["example"]["command"]
+    program, *arguments = shlex.split(command)
+    assert program == "marla"
+    done = marla(*arguments, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_interrupting_stops_the_execution_and_says_so(stack: Stack, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from marla import cli, request, results, view
 from marla.arguments import Grammar
 from marla.errors import CloudError, UsageError
 from marla.execution import Phase, Progress
+from marla.inputs import Located
 from marla.stack import Stack
 
 
@@ -27,8 +27,8 @@ def asked(*arguments: str) -> request.Request:
     return request.from_options(Grammar().parse(["run", *arguments]))
 
 
-def made(*arguments: str, uris: list[str] | None = None) -> dict[str, Any]:
-    return asked(*arguments).execution_input(uris or ["s3://b/x/"])
+def made(*arguments: str, uris: tuple[str, ...] = ("s3://b/x/",)) -> dict[str, Any]:
+    return asked(*arguments).execution_input([Located("", uri) for uri in uris])
 
 
 def test_job_and_input_are_all_that_is_sent_when_nothing_else_is_given() -> None:
@@ -38,7 +38,7 @@ def test_job_and_input_are_all_that_is_sent_when_nothing_else_is_given() -> None
 def test_every_option_becomes_its_field() -> None:
     arguments = ["uservisits", "s3://b/x/", "--partitions", "7", "--fan-in", "2", "--split-bytes", "1MB"]
     arguments += ["--concurrency", "9", "--max-bad-records", "3", "--max-record-bytes", "2KiB"]
-    arguments += ["--output", "jsonl", "--param", "prefix=4"]
+    arguments += ["--output", "text", "--param", "prefix=4", "--partitioning", "range"]
     assert made(*arguments) == {
         "job": "uservisits",
         "input": "s3://b/x/",
@@ -49,14 +49,15 @@ def test_every_option_becomes_its_field() -> None:
         "concurrency": 9,
         "maxBadRecords": 3,
         "maxRecordBytes": 2048,
-        "output": "jsonl",
+        "output": "text",
+        "partitioning": "range",
     }
 
 
 def test_a_format_is_sent_with_each_input() -> None:
     arguments = ("wordcount", "a", "b", "--format", "csv", "--delimiter", ";", "--header")
     format = {"type": "csv", "delimiter": ";", "header": True}
-    assert made(*arguments, uris=["s3://b/x/", "s3://b/y/"])["input"] == [
+    assert made(*arguments, uris=("s3://b/x/", "s3://b/y/"))["input"] == [
         {"uri": "s3://b/x/", "format": format},
         {"uri": "s3://b/y/", "format": format},
     ]
@@ -67,6 +68,11 @@ def test_a_format_is_sent_with_each_input() -> None:
     [
         (["--header"], "--header: .*give --format csv"),
         (["--format", "jsonl", "--delimiter", ";"], "--delimiter: .*the format is jsonl"),
+        (
+            ["--format", "csv", "--record-bytes", "9"],
+            "--record-bytes: it is for fixed, but the format is csv",
+        ),
+        (["--record-bytes", "9"], "--record-bytes: .*or give --format fixed"),
         (["--format", "csv", "--delimiter", "ab"], "--delimiter: got 'ab'; give one character"),
         (["--format", "csv", "--quote", "ab"], "--quote: got 'ab'; give one character"),
         (["--columns", "a INT"], "--columns: got 'a INT'; it goes with --sql"),
@@ -80,7 +86,19 @@ def test_options_that_do_not_fit_are_refused_with_what_to_do(arguments: list[str
 
 def test_a_tab_may_be_written_as_shells_let_it() -> None:
     made_input = made("wordcount", "a", "--format", "csv", "--delimiter", r"\t", "--quote", "")["input"]
-    assert made_input[0]["format"] == {"type": "csv", "delimiter": "\t", "quote": ""}
+    assert made_input["format"] == {"type": "csv", "delimiter": "\t", "quote": ""}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "format"),
+    [
+        (["fixed", "--record-bytes", "12"], {"type": "fixed", "length": 12}),
+        (["fixed"], {"type": "fixed"}),
+        (["whole"], {"type": "whole"}),
+    ],
+)
+def test_records_need_not_be_lines(arguments: list[str], format: dict[str, Any]) -> None:
+    assert made("wordcount", "a", "--format", *arguments)["input"] == {"uri": "s3://b/x/", "format": format}
 
 
 @pytest.mark.parametrize(
@@ -91,9 +109,17 @@ def test_parameters_are_json_where_they_can_be(text: str, value: object) -> None
     assert asked("a-job-that-only-the-stack-has", "x", "--param", text).params == {"k": value}
 
 
+def test_a_parameter_that_is_a_text_is_one_though_it_looks_like_a_number() -> None:
+    assert asked("grep", "x", "--param", "pattern=404", "--param", "invert=true").params == {
+        "pattern": "404",
+        "invert": True,
+    }
+
+
 def test_operands_and_options_may_stand_in_any_order() -> None:
     found = asked("--partitions", "2", "wordcount", "--param", "a=1", "x", "--json", "y", "--", "-z")
-    assert (found.job, found.inputs, found.fields) == ("wordcount", ["x", "y", "-z"], {"partitions": 2})
+    assert (found.job, found.fields) == ("wordcount", {"partitions": 2})
+    assert found.inputs == [("", "x"), ("", "y"), ("", "-z")]
 
 
 @pytest.mark.parametrize(
@@ -108,16 +134,6 @@ def test_operands_and_options_may_stand_in_any_order() -> None:
 def test_what_is_missing_is_told(arguments: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         asked(*arguments)
-
-
-def test_a_job_that_the_local_cloud_cannot_have_is_refused_with_the_one_that_was_meant(
-    tmp_path: Path,
-) -> None:
-    request.check_job("wordcount")
-    with pytest.raises(UsageError, match=r"no 'wordcuont'; the jobs are .*; did you mean wordcount\?"):
-        request.check_job("wordcuont")
-    with pytest.raises(UsageError, match="which is an input; give a job"):
-        request.check_job(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +151,7 @@ def test_an_unknown_option_is_refused_with_the_one_that_was_meant(
 
 def test_more_than_a_command_takes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
-        cli.main(["jobs", "more"])
+        cli.main(["jobs", "wordcount", "more"])
     assert exit_.value.code == 2
     assert "unrecognized arguments: more" in capsys.readouterr().err
 
@@ -175,25 +191,6 @@ def test_every_option_has_help() -> None:
                 parsers += action.choices.values()
             elif action.dest not in {"table", "dir"}:
                 assert action.help, f"{parser.prog}: {action.dest}"
-
-
-def test_jobs_are_listed_with_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["jobs", "--json"]) == 0
-    jobs = json.loads(capsys.readouterr().out)
-    assert {"wordcount", "uservisits"} <= jobs.keys()
-    assert jobs["uservisits"]["parameters"]["prefix"]["default"] == 8
-    assert all(job["description"].endswith(".") for job in jobs.values())
-
-
-def test_a_sql_job_is_listed_with_its_statements_and_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["jobs", "--json"]) == 0
-    jobs = json.loads(capsys.readouterr().out)
-    assert jobs["wordcount"].keys() == {"kind", "description", "parameters"}
-    job = jobs["uservisits-sql"]
-    assert (job["kind"], job["parameters"]["prefix"]["default"]) == ("sql", 8)
-    assert job["columns"]["adRevenue"] == "DOUBLE"
-    assert job["statements"].keys() == {"map", "reduce"}
-    assert job["description"].startswith("Sum adRevenue")
 
 
 def test_a_reader_who_has_seen_enough_ends_it_quietly() -> None:
@@ -243,6 +240,29 @@ def test_rows_of_jsonl_are_its_values_under_its_names() -> None:
         "part-0.jsonl", '{"word": "한", "n": 2, "more": {"a": [null, true]}, "no": null}\n'.encode()
     )
     assert found == (["word", "n", "more", "no"], [["한", "2", '{"a": [null, true]}', ""]])
+
+
+def test_rows_of_text_are_its_lines_in_one_column() -> None:
+    data = '"a,b\tc\n\n한\r글\u2028\r\nlast\n'.encode()
+    assert head_of("part-0.txt", data) == ([], [['"a,b\tc'], [""], ["한\r글\u2028\r"], ["last"]])
+    assert head_of("part-0.txt", data, 2).rows == [['"a,b\tc'], [""]]
+
+
+def test_raw_bytes_are_not_shown_but_can_be_brought() -> None:
+    with pytest.raises(CloudError, match=r"s3://b/part-0\.bin: raw bytes have no rows .*--out DIR"):
+        head_of("part-0.bin", b"\x00\xff")
+
+
+def test_a_text_is_shown_as_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "x" * 300
+    stack = stack_with({"part-0.txt": f"[b]one  two\n\n{long}\nlast\n".encode()})
+    output = {"result": ["s3://b/part-0.txt"], "columns": ["a", "b"], "counters": {"resultRecords": 4}}
+    cli._show(stack, output, 3)
+    shown = capsys.readouterr()
+    assert shown.out == f"[b]one  two\n\n{long}\n"
+    assert shown.err == "3 of 4 rows\n"
+    cli._show(stack, output, 0)
+    assert capsys.readouterr().out == ""
 
 
 def parquet(folder: Path, query: str) -> bytes:

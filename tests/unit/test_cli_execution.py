@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from marla import execution, failure, view
+from marla import cli, execution, failure, view
+from marla.arguments import Grammar
 from marla.execution import Progress
 from marla.stack import Stack
 
@@ -272,3 +273,136 @@ def test_names_of_executions_are_unique_and_allowed() -> None:
     names = {execution.new_name("x" * 100) for _ in range(50)}
     assert len(names) == 50
     assert all(len(name) <= 80 for name in names)
+
+
+def with_variables(history: History, state: str, seconds: float, **assigned: Any) -> None:
+    variables = {variable: json.dumps(value) for variable, value in assigned.items()}
+    details = {"name": state, "assignedVariables": variables}
+    history.enter("Pass", state, seconds).add("PassStateExited", seconds, stateExitedEventDetails=details)
+
+
+def stage_of(sample: bool, step: int, records: int) -> dict[str, Any]:
+    return counters(records, 10 * records) | {"stage": 0, "step": step} | ({"sample": True} if sample else {})
+
+
+def sampled_history() -> History:
+    """A job that samples its keys first, in two waves, and takes two steps to reduce them."""
+    history = History()
+    with_variables(history, "Plan stages", 0, stages=[{"job": "sort"}], stage=0)
+    with_variables(history, "Configure stage", 0, config={"sample": 4})
+    history.map_run("Map", 1, 1, 2, mapped=counters(30, 300)).map_run(
+        "Map", 2, 2, 3, mapped=counters(50, 500)
+    )
+    history.map_run("Reduce", 3, 3, 4, steps=[stage_of(True, 0, 50), stage_of(True, 1, 50)])
+    history.map_run("Reduce", 4, 4, 5, steps=[stage_of(True, 0, 50), stage_of(True, 2, 9)])
+    with_variables(history, "Configure stage", 5, config={"sample": 0})
+    history.map_run("Map", 5, 5, 7, mapped=counters(200, 2000))
+    return history.map_run("Reduce", 6, 7, 8, steps=[stage_of(False, 0, 200), stage_of(False, 1, 200)])
+
+
+def test_the_run_that_samples_keys_is_told_apart_from_the_stages_own() -> None:
+    phases = followed(FakeStepFunctions(sampled_history().events)).phases
+    assert [(p.name, p.records) for p in phases] == [
+        ("Sample", 30),
+        ("Sample", 20),
+        ("Sample, reduce step 1", 50),
+        ("Sample, reduce step 2", 9),
+        ("Map", 200),
+        ("Reduce step 1", 200),
+    ]
+
+
+def chain_history() -> History:
+    history = History()
+    with_variables(history, "Plan stages", 0, stages=[{"job": "top:count"}, {"job": "top:largest"}], stage=0)
+    with_variables(history, "Configure stage", 0, config={"sample": 0})
+    history.map_run("Map", 1, 0, 1, mapped=counters(9, 90))
+    history.map_run("Reduce", 2, 1, 2, steps=[counters(9, 90)])
+    with_variables(history, "Next stage?", 2, stage=1)
+    with_variables(history, "Configure stage", 2, config={"sample": 3})
+    return history.map_run("Map", 3, 2, 3, mapped=counters(5, 50))
+
+
+def test_the_stages_of_a_chain_are_told_apart() -> None:
+    phases = followed(FakeStepFunctions(chain_history().events)).phases
+    assert [p.name for p in phases] == ["Stage 0: Map", "Stage 0: Reduce step 1", "Stage 1: Sample"]
+    assert [p.records for p in phases] == [9, 9, 5]
+
+
+def test_a_failure_says_in_which_stage_and_whether_it_was_in_the_sample() -> None:
+    fake = FakeStepFunctions(chain_history().enter("Map", "Map", 3).events, status="FAILED")
+    fake.failed = [child(3, "FAILED", 2)]
+    found = failure.find(stack_of(fake), ARN, followed(fake))
+    assert found is not None
+    assert found.place == "Map, stage 1, sample, task 3"
+    assert found.to_json().items() >= {"stage": 1, "sample": True, "task": 3}.items()
+
+
+def test_a_failure_of_one_stage_alone_says_nothing_of_stages() -> None:
+    history = sampled_history().enter("Fail", "Records lost", 9)
+    fake = FakeStepFunctions(history.events, status="FAILED", error="RecordsLost", cause="why")
+    found = failure.find(stack_of(fake), ARN, followed(fake))
+    assert found is not None
+    assert found.to_json() == {"name": "RecordsLost", "cause": "why", "state": "Records lost"}
+
+
+def summed_up(output: dict[str, Any], history: History) -> list[str]:
+    progress = followed(FakeStepFunctions(history.events, output=json.dumps(output)))
+    console = Console(file=io.StringIO(), width=80)
+    view.summary(console, progress)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def done(sample: bool, stage: int, step: int, seconds: int, **more: Any) -> dict[str, Any]:
+    numbers = dict.fromkeys(("recordsIn", "recordsOut", "bytesIn", "bytesOut"), seconds * 1000)
+    of_sample = {"sample": True} if sample else {}
+    return {"stage": stage, "step": step, "tasks": 4} | numbers | of_sample | more
+
+
+def test_the_summary_has_a_row_for_each_step_with_its_seconds() -> None:
+    largest = {"largestPartition": {"partition": 2, "records": 300}, "largestKey": {"key": "a", "values": 9}}
+    steps = [done(True, 0, 0, 2), done(True, 0, 1, 1), done(True, 0, 2, 1)]
+    steps += [done(False, 0, 0, 2), done(False, 0, 1, 1, **largest)]
+    lines = summed_up({"steps": steps}, sampled_history())
+    rows = {line[:22].strip(): line.split()[-1] for line in lines if line.endswith(".0")}
+    assert rows == {
+        "Sample": "2.0",
+        "Sample, reduce step 1": "1.0",
+        "Sample, reduce step 2": "1.0",
+        "Map": "2.0",
+        "Reduce step 1": "1.0",
+    }
+    assert lines[-1] == "Reduce step 1: the largest of 4 partitions has 30.0% of the records"
+
+
+def test_the_summary_names_stages_and_says_nothing_of_one_partition_or_none() -> None:
+    of_one = {"largestPartition": {"partition": 0, "records": 1000}, "tasks": 1}
+    of_none = {"largestPartition": {"partition": 0, "records": 0}, "recordsIn": 0}
+    steps = [done(False, 0, 0, 1), done(False, 0, 1, 1, **of_one), done(False, 1, 0, 1, **of_none)]
+    lines = summed_up({"steps": steps}, chain_history())
+    assert [line[:22].strip() for line in lines[-3:]] == [
+        "Stage 0: Map",
+        "Stage 0: Reduce step 1",
+        "Stage 1: Map",
+    ]
+
+
+def test_warnings_are_shown_to_people_and_go_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    warning = "stage 0: the key a has 9 of 10 values, more than the share of one of 4 partitions"
+    steps = [done(False, 0, 0, 1, largestKey={"key": "a", "values": 9})]
+    output = {
+        "job": "x",
+        "result": ["s3://b/result/part-00000.csv"],
+        "counters": {"rejects": 0},
+        "steps": steps,
+        "warnings": [warning],
+    }
+    fake = FakeStepFunctions(History().enter("Succeed", "Done", 0).events, output=json.dumps(output))
+    options = Grammar().parse(["watch", "job-1", "--json"])
+    assert cli._finish(stack_of(fake), ARN, followed(fake), options) == 0
+    shown = capsys.readouterr()
+    assert f"Warning: {warning}\n" in shown.err
+    document = json.loads(shown.out)
+    assert document["warnings"] == [warning]
+    assert document["steps"] == steps

@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from marla import inputs
 from marla.errors import UsageError
+from marla.operands import Operand
 from marla.stack import Stack
 
 BUCKET = "job-bucket"
@@ -28,6 +29,10 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=BUCKET)
         yield Stack("marla", "us-east-1", "arn:machine", BUCKET, lambda service: client)
+
+
+def plan(places: list[str], name: str = "") -> list[inputs.Input]:
+    return inputs.plan([Operand(name, place) for place in places])
 
 
 def make(folder: Path, **files: str) -> Path:
@@ -90,9 +95,11 @@ def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
 def test_local_files_are_uploaded_and_stand_for_their_folder(stack: Stack, tmp_path: Path) -> None:
     folder = make(tmp_path, a_dot_csv="1", sub__b_dot_csv="22")
     shown: list[tuple[int, int]] = []
-    uris = inputs.resolve(inputs.plan([str(folder)]), stack, lambda done, total: shown.append((done, total)))
-    assert len(uris) == 1
-    prefix = uris[0].removeprefix(f"s3://{BUCKET}/")
+    [(name, uri)] = inputs.resolve(
+        plan([str(folder)]), stack, lambda done, total: shown.append((done, total))
+    )
+    assert name == ""
+    prefix = uri.removeprefix(f"s3://{BUCKET}/")
     assert uploaded(stack) == {prefix + "a.csv": b"1", prefix + "sub/b.csv": b"22"}
     assert shown[-1] == (3, 3)
 
@@ -101,8 +108,8 @@ def test_the_same_files_are_not_uploaded_twice_and_changed_ones_are(stack: Stack
     folder = make(tmp_path, a_dot_csv="1")
     shown: list[tuple[int, int]] = []
 
-    def resolve() -> list[str]:
-        given = inputs.plan([str(folder)])
+    def resolve() -> list[inputs.Located]:
+        given = plan([str(folder)])
         return inputs.resolve(given, stack, lambda done, total: shown.append((done, total)))
 
     first = resolve()
@@ -117,15 +124,47 @@ def test_the_same_files_are_not_uploaded_twice_and_changed_ones_are(stack: Stack
 
 def test_uris_and_files_go_together(stack: Stack, tmp_path: Path) -> None:
     make(tmp_path, a_dot_csv="1")
-    uris = inputs.resolve(inputs.plan([f"s3://{BUCKET}/x/", str(tmp_path)]), stack, nothing)
-    assert uris[0] == f"s3://{BUCKET}/x/"
-    assert len(uris) == 2
+    located = inputs.resolve(plan([f"s3://{BUCKET}/x/", str(tmp_path)]), stack, nothing)
+    assert located[0] == ("", f"s3://{BUCKET}/x/")
+    assert len(located) == 2
+
+
+def test_inputs_of_several_names_are_uploaded_together_each_to_a_folder(stack: Stack, tmp_path: Path) -> None:
+    folder = make(tmp_path, pages__a_dot_csv="1", visits__a_dot_csv="22", visits__b_dot_csv="333")
+    operands = [
+        Operand("visits", f"{folder}/visits/b.csv"),
+        Operand("pages", f"{folder}/pages"),
+        Operand("visits", f"s3://{BUCKET}/x/"),
+        Operand("visits", f"{folder}/visits/a*"),
+    ]
+    shown: list[tuple[int, int]] = []
+    given = inputs.plan(operands)
+    located = inputs.resolve(given, stack, lambda done, total: shown.append((done, total)))
+    assert [name for name, _ in located] == ["visits", "visits", "pages"]
+    assert located[0].uri == f"s3://{BUCKET}/x/"
+    visits, pages = (one.uri.removeprefix(f"s3://{BUCKET}/") for one in located[1:])
+    assert uploaded(stack) == {pages + "a.csv": b"1", visits + "a.csv": b"22", visits + "b.csv": b"333"}
+    assert max(shown) == (6, 6)
+    assert {total for _, total in shown} == {6}
+    assert set(inputs.uploaded(given, stack)) == {f"s3://{BUCKET}/{key}" for key in uploaded(stack)}
+
+
+def test_files_that_are_inputs_of_two_names_are_uploaded_once(stack: Stack, tmp_path: Path) -> None:
+    folder = make(tmp_path, a_dot_csv="1")
+    operands = [Operand("left", str(folder)), Operand("right", str(folder))]
+    shown: list[tuple[int, int]] = []
+    left, right = inputs.resolve(
+        inputs.plan(operands), stack, lambda done, total: shown.append((done, total))
+    )
+    assert (left.name, right.name) == ("left", "right")
+    assert left.uri == right.uri
+    assert shown[-1] == (1, 1)
 
 
 def test_a_copy_is_told_apart_by_the_file_that_it_is_of(stack: Stack, tmp_path: Path) -> None:
     folder = make(tmp_path, a_dot_csv="1", sub__b_dot_csv="22")
-    given = inputs.plan([str(folder)])
-    (uri,) = inputs.resolve(given, stack, nothing)
+    given = plan([str(folder)])
+    [(_, uri)] = inputs.resolve(given, stack, nothing)
     assert inputs.uploaded(given, stack) == {
         f"{uri}a.csv": folder / "a.csv",
         f"{uri}sub/b.csv": folder / "sub" / "b.csv",
@@ -134,7 +173,7 @@ def test_a_copy_is_told_apart_by_the_file_that_it_is_of(stack: Stack, tmp_path: 
 
 def test_what_is_no_uri_of_a_bucket_is_refused() -> None:
     with pytest.raises(UsageError, match="INPUT: got 's3://B/x/'; give a URI"):
-        inputs.plan(["s3://B/x/"])
+        plan(["s3://B/x/"])
 
 
 class OtherRegion:
@@ -158,5 +197,6 @@ def test_a_bucket_in_another_region_is_refused_with_the_reason(refuses: bool) ->
     with pytest.raises(
         UsageError, match=r"far is in eu-west-1, the stack marla in us-east-1.*--cross-region"
     ):
-        inputs.resolve(inputs.plan(["s3://far/x/"]), stack, nothing)
-    assert inputs.resolve(inputs.plan(["s3://far/x/"]), stack, nothing, cross_region=True) == ["s3://far/x/"]
+        inputs.resolve(plan(["s3://far/x/"]), stack, nothing)
+    found = inputs.resolve(plan(["s3://far/x/"]), stack, nothing, cross_region=True)
+    assert found == [("", "s3://far/x/")]

@@ -10,7 +10,9 @@ import pytest
 
 from marla import cli, request
 from marla.arguments import Grammar
+from marla.check import check_query
 from marla.errors import UsageError
+from marla.inputs import Located
 
 QUERY = "SELECT ip, sum(revenue) AS revenue FROM input GROUP BY ip"
 COLUMNS = "ip VARCHAR, revenue DOUBLE"
@@ -21,12 +23,12 @@ def asked(*arguments: str | Path) -> request.Request:
 
 
 def made(*arguments: str | Path) -> dict[str, Any]:
-    return asked(*arguments).execution_input(["s3://b/x/"])
+    return asked(*arguments).execution_input([Located("", "s3://b/x/")])
 
 
 def check(*arguments: str | Path) -> None:
     found = asked(*arguments)
-    request.check_query(found, [Path(name) for name in found.inputs if not name.startswith("s3://")])
+    check_query(found, [(name, Path(place)) for name, place in found.inputs if not place.startswith("s3://")])
 
 
 def saved(folder: Path, name: str, text: str) -> Path:
@@ -40,7 +42,7 @@ def test_a_query_and_input_are_all_that_is_sent_when_nothing_else_is_given() -> 
 
 
 def test_all_operands_are_input_where_there_is_a_query() -> None:
-    assert asked("a", "--sql", QUERY, "b", "--header", "c").inputs == ["a", "b", "c"]
+    assert asked("a", "--sql", QUERY, "b=1", "--header", "c").inputs == [("", "a"), ("", "b=1"), ("", "c")]
 
 
 def test_columns_and_format_belong_to_the_query() -> None:
@@ -179,3 +181,89 @@ def test_a_wrong_query_ends_with_status_2_and_its_mark_in_place(
     line, mark = capsys.readouterr().err.splitlines()[-2:]
     assert line == "LINE 2:  ip FRM x y"
     assert mark.index("^") == line.index("x y")
+
+
+TWO_INPUTS = {
+    "inputs": {
+        "pages": {"map": "SELECT url, 1 AS pages, 0 AS visits FROM input", "columns": {"url": "VARCHAR"}},
+        "visits": {"map": "SELECT url, 0 AS pages, 1 AS visits FROM input", "format": "jsonl"},
+    },
+    "reduce": "SELECT url, sum(pages)::INT AS pages, sum(visits)::INT AS visits FROM input GROUP BY url",
+}
+
+
+@pytest.fixture
+def two_inputs(tmp_path: Path) -> Path:
+    return saved(tmp_path, "two.json", json.dumps(TWO_INPUTS))
+
+
+def test_a_query_over_several_inputs_takes_each_by_its_name(two_inputs: Path) -> None:
+    arguments = ["--sql-file", str(two_inputs), "visits=v/*.jsonl", "pages=s3://b/pages.csv", "visits=w"]
+    assert asked(*arguments).inputs == [
+        ("visits", "v/*.jsonl"),
+        ("pages", "s3://b/pages.csv"),
+        ("visits", "w"),
+    ]
+    check(*arguments)
+    located = [Located("pages", "s3://b/pages.csv"), Located("visits", "s3://b/v/")]
+    assert asked(*arguments).execution_input(located) == {
+        "sql": TWO_INPUTS,
+        "input": [
+            {"uri": "s3://b/pages.csv", "name": "pages"},
+            {"uri": "s3://b/v/", "name": "visits"},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["pages=p"],
+            r"^INPUT: got nothing for visits; the query reads pages and visits: give each as NAME=I",
+        ),
+        (["pages=p", "vists=v"], r"^INPUT: got 'vists=v', which .*; did you mean visits\?; the query reads"),
+        (
+            ["p", "v"],
+            "^INPUT: got 'p', which begins with no name of an input; the query reads pages and visi",
+        ),
+        (["pages=p", "visits=v", "--header"], "^--header: each input has a format of its own, in --sql-file"),
+        (["pages=p", "visits=v", "--columns", "a INT"], "^--columns: got 'a INT', and sql.inputs too"),
+    ],
+)
+def test_inputs_of_a_query_that_are_not_its_own_are_refused(
+    two_inputs: Path, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        check("--sql-file", two_inputs, *arguments)
+
+
+def test_one_of_several_inputs_has_to_say_its_columns_too(tmp_path: Path) -> None:
+    inputs = TWO_INPUTS["inputs"] | {"visits": {"map": "SELECT url, 0 AS pages, 1 AS visits FROM input"}}  # type: ignore[operator]
+    path = saved(tmp_path, "two.json", json.dumps(TWO_INPUTS | {"inputs": inputs}))
+    with pytest.raises(
+        UsageError, match=r"two\.json: sql\.inputs\.visits\.columns: got nothing.* v\.csv are"
+    ):
+        check("--sql-file", path, "pages=p.csv", "visits=v.csv")
+    check("--sql-file", path, "pages=p.csv", "visits=v.parquet")
+
+
+@pytest.mark.parametrize("inputs", [[], "pages", {}])
+def test_inputs_that_are_none_are_refused(tmp_path: Path, inputs: object) -> None:
+    path = saved(tmp_path, "two.json", json.dumps(TWO_INPUTS | {"inputs": inputs}))
+    with pytest.raises(UsageError, match=r"two\.json: sql\.inputs: got .*; give an object with each input"):
+        check("--sql-file", path, "pages=p")
+
+
+def test_partitions_of_a_query_are_made_by_hash() -> None:
+    with pytest.raises(
+        UsageError, match=r"^--partitioning: got 'range'; a SQL job's partitions are made by ha"
+    ):
+        check("--sql", QUERY, "s3://b/x/", "--partitioning", "range")
+
+
+def test_a_query_does_not_read_records_of_a_fixed_length() -> None:
+    with pytest.raises(UsageError, match=r"^--record-bytes: it is for fixed, but the format is csv"):
+        check("--sql", QUERY, "s3://b/x/", "--record-bytes", "10")
+    with pytest.raises(UsageError, match=r"^--format: SQL reads csv, jsonl and parquet"):
+        check("--sql", QUERY, "s3://b/x/", "--format", "fixed", "--record-bytes", "10")
