@@ -3,7 +3,8 @@
 from .checking import check_combiner
 from .errors import BadRecord, InvalidParameter, MarlaError
 from .formats import Csv, Fixed, JsonLines, Text, Whole
-from .job import Job, parameter, required, run
+from .in_memory import run
+from .job import Job, parameter, required
 from .pipeline import Pipeline, Stage, counter, param, result
 from .sqljob import SqlInput, SqlJob
 

@@ -24,7 +24,9 @@ from .storage import ObjectStore
 
 Sample = tuple[Key, int]  # a key, and the weight that it and the keys beside it have
 
-RESOLUTION = 64  # in how many runs of keys the weight of a partition is looked at
+# In how many runs of keys the weight of a partition is looked at; in fewer, where there are many partitions.
+RESOLUTION, LEAST_RESOLUTION = 64, 16
+MOST_RUNS = 1 << 14  # that are wanted all together
 READ_BYTES = 1 << 20  # the boundaries of a thousand partitions by keys of a thousand characters
 
 # Kinds of pairs, as the second field of their keys.
@@ -71,7 +73,8 @@ class Boundaries(Job):
                 break
             total += value
         samples = ((decode_key(sampled), weight) for sampled, weight in chain(first, remaining))
-        capacity = math.ceil(total / (RESOLUTION * self._partitions))
+        resolution = min(max(MOST_RUNS // self._partitions, LEAST_RESOLUTION), RESOLUTION)
+        capacity = math.ceil(total / (resolution * self._partitions))
         weighed = [(run[-1][0], sum(weight for _, weight in run)) for run in runs(samples, capacity)]
         divide = _quantiles if self._splits_keys else _ranges
         boundaries = list(divide(weighed, self._partitions, capacity))

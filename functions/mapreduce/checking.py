@@ -10,21 +10,20 @@ import copy
 import json
 import math
 import random
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from itertools import chain, groupby, islice, repeat
 from typing import Any
 
+from .in_memory import Records, mapped, through_json
 from .job import Job, Key, Pair, Value
-from .keys import check_key, sort_keys
-from .place import Place
+from .keys import sort_keys
 
 SHOWN_CHARACTERS = 2000  # of what a message shows, at most
 
 
 def check_combiner(
     job: Job,
-    samples: Iterable[Any] | Mapping[str, Iterable[Any]],
+    samples: Records,
     *,
     tolerance: float = 1e-9,
     trials: int = 50,
@@ -53,13 +52,13 @@ def check_combiner(
     name = type(job).__name__
     if not job.combines:
         raise ValueError(f"{name} has no combine; there is nothing to check")
-    mapped = _map(job, samples)
-    if all(len(values) < 2 for values in mapped.values()):
+    groups = mapped(job, samples)
+    if all(len(values) < 2 for values in groups.values()):
         raise ValueError(f"no key of the samples has two values for {name} to combine; give more samples")
     numbers = random.Random(seed)  # noqa: S311 - the same cuts in each run
-    keys = sort_keys(mapped, descending=job.descending)
+    keys = sort_keys(groups, descending=job.descending)
     for group, keys_of_group in groupby(keys, key=job.group_of):
-        of_group = {key: mapped[key] for key in keys_of_group}
+        of_group = {key: groups[key] for key in keys_of_group}
         expected = _reduce(job, group, of_group)
         for key, values in of_group.items():
             for trial in range(trials if len(values) > 1 else 0):
@@ -68,21 +67,8 @@ def check_combiner(
                 attempt.check_rows(group, of_group, expected, tolerance)
 
 
-def _map(job: Job, samples: Iterable[Any] | Mapping[str, Iterable[Any]]) -> dict[Key, list[Value]]:
-    mapped: dict[Key, list[Value]] = {}
-    inputs = samples if isinstance(samples, Mapping) else {"": samples}
-    for number, (name, records) in enumerate(inputs.items()):
-        job.place = Place(name, number)
-        for index, record in enumerate(records):
-            job.place.of_records(partial(int, index))
-            for key, value in job.map(record):
-                check_key(key)
-                mapped.setdefault(key, []).append(value)
-    return mapped
-
-
 def _reduce(job: Job, group: Key, values: Mapping[Key, list[Value]]) -> list[Pair]:
-    return list(job.reduce(group, iter(_through_json(list(chain.from_iterable(values.values()))))))
+    return list(job.reduce(group, iter(through_json(list(chain.from_iterable(values.values()))))))
 
 
 class _Run(tuple[Any, ...]):
@@ -114,7 +100,7 @@ class _Attempt:
         rounds_in_mapper = numbers.randint(0, 2)  # in which nothing goes through JSON
         for round in range(len(self._values)):
             if round >= rounds_in_mapper:
-                self.left = _through_json(self.left)
+                self.left = through_json(self.left)
             self._combine_runs([len(self.left)] if at_once else _lengths(len(self.left), numbers))
             # Not always down to one: reduce gets the results of several workers.
             if len(self.left) == 1 or numbers.random() < 0.3:
@@ -174,11 +160,6 @@ def _lengths(count: int, numbers: random.Random) -> list[int]:
         lengths.append(min(count, numbers.randint(1, longest)))
         count -= lengths[-1]
     return lengths
-
-
-def _through_json(values: list[Value]) -> list[Value]:
-    through: list[Value] = json.loads(json.dumps(values, allow_nan=False))
-    return through
 
 
 def _same(one: Any, other: Any, tolerance: float) -> bool:

@@ -1,17 +1,14 @@
-"""What a job is: the class that users write, its parameters, and how to try it in memory."""
+"""What a job is: the class that users write, and its parameters."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, groupby
 from typing import Any, ClassVar, Literal
 
-from .errors import BadKey, BadResult, InvalidParameter
+from .errors import BadKey, InvalidParameter
 from .formats import Format, Text
-from .keys import check_key, sort_keys
 from .place import Place
 
 NO_PAIR = "something that is no pair; yield key, value (a row of several fields is key, (a, b))"
@@ -155,48 +152,3 @@ def _check_parameter(name: str, value: Any, spec: Parameter) -> None:
         )
     if spec.minimum is not None and value < spec.minimum:
         raise InvalidParameter(f"params.{name}: got {value}; give at least {spec.minimum} ({spec.help})")
-
-
-def run(job: Job, records: Iterable[Any] | Mapping[str, Iterable[Any]]) -> Iterator[Pair]:
-    """Apply a job in memory, for unit tests: yield its result rows in the order of keys.
-
-    Combine (if there is one) is applied to halves of a key's values, as map yielded them, and then to the
-    halves' results. What it gets then, and what reduce gets, went through JSON, as it does between workers.
-    While a record is mapped, `place.offset` is its index.
-
-    Args:
-        records: those of the input; or of each input, by its name.
-    """
-    groups: dict[Key, list[Value]] = {}
-    inputs = records if isinstance(records, Mapping) else {"": records}
-    for number, (name, some) in enumerate(inputs.items()):
-        job.place = Place(name, number)
-        for index, record in enumerate(some):
-            job.place.of_records(partial(int, index))
-            for key, value in _pairs("map", job.map(record)):
-                check_key(key)
-                groups.setdefault(key, []).append(value)
-    keys = sort_keys(groups, descending=job.descending)
-    for group, keys_of_group in groupby(keys, key=job.group_of):
-        values = chain.from_iterable(_combined(job, key, groups[key]) for key in keys_of_group)
-        yield from _pairs("reduce", job.reduce(group, values))
-
-
-def _combined(job: Job, key: Key, values: list[Value]) -> list[Value]:
-    if job.combines and len(values) > 1:
-        middle = len(values) // 2
-        halves = [job.combine(key, values[:middle]), job.combine(key, values[middle:])]
-        values = [job.combine(key, _through_json(halves))]
-    return _through_json(values)
-
-
-def _pairs(method: str, yielded: Iterable[Pair]) -> Iterator[Pair]:
-    for pair in yielded:
-        if not isinstance(pair, tuple) or len(pair) != 2:
-            raise BadResult(f"{method} yielded {pair!r}, {NO_PAIR}")
-        yield pair
-
-
-def _through_json(values: list[Value]) -> list[Value]:
-    through: list[Value] = json.loads(json.dumps(values, allow_nan=False))
-    return through

@@ -34,6 +34,7 @@ from .storage import ObjectStore
 LEAST_SAMPLES, MOST_SAMPLES, SAMPLES_PER_PARTITION = 1 << 10, 1 << 13, 64
 HELD_KEYS = 1 << 16  # that are counted, before they are thinned
 HELD_BYTES = 32 << 20  # that these keys may have
+LEAST_LONG_SAMPLES = 128  # to which a task's are thinned at least, however long keys are
 PAIR_BYTES = 32  # what a pair weighs besides its bytes: a reducer takes time for each, however short
 MEASURED = 64  # values of a key whose sizes are looked at
 
@@ -101,9 +102,10 @@ class Weights:
     Where a job combines, a mapper writes one pair for a key however often the key occurs, and only different
     keys weigh anything. How many there are does not follow from how many there are in the sample: a key that
     occurs in it once may stand for others that it missed, one that occurs several times is most likely
-    frequent, and stands for itself. As in the estimator GEE (Charikar, Chaudhuri, Motwani and Narasayya 2000,
-    "Towards estimation error guarantees for distinct values"), whose error is as small as any can be in the
-    worst case, the first weighs the root of what its part stands for, and the second nothing more.
+    frequent, and stands for itself. So the first weighs the root of what its part stands for, and the second
+    nothing more, as in the estimator GEE, whose worst error is, up to a constant, as small as it can be
+    (Charikar, Chaudhuri, Motwani and Narasayya 2000, "Towards estimation error guarantees for distinct
+    values").
 
     Attributes:
         groups: what the mapper adds to, until `settle`.
@@ -141,7 +143,7 @@ class Weights:
             weight.weighted += size * self.factor
         self.groups.clear()
         if len(self._held) > HELD_KEYS or self._held_bytes > HELD_BYTES:
-            self._thin(HELD_KEYS // 2)
+            self._thin(HELD_KEYS // 4)
 
     def samples(self) -> list[Sample]:
         """Return the keys in order, each with its weight and that of the keys beside it; not too many."""
@@ -155,6 +157,9 @@ class Weights:
         new = ((key_of(key), max(1, round(weigh(weight)))) for key, weight in self._held.items())
         for key, weight in chain(self._thinned, new):
             weights[key] = weights.get(key, 0) + weight
+        size = sum(map(size_of, weights))
+        if size > HELD_BYTES // 2:  # keys are long
+            most = min(most, max(len(weights) * HELD_BYTES // (4 * size), LEAST_LONG_SAMPLES))
         self._thinned = _thinned(
             [(key, weights[key]) for key in sort_keys(weights, descending=self._job.descending)], most
         )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,22 +14,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import page
+from bench import gnu_grep, page
 from bench.__main__ import STEPS, parse
 from bench.figures import Figure, fit_plane, shown
 from bench.idle import mapper as idle_mapper
 from bench.idle import reducer as idle_reducer
 from bench.oracle import Oracle, ResultError
+from bench.ordered import FixedLength, Layout, Lines, Tally, check, tally
 from bench.programs import start_seconds
 from bench.references.bare_loop import sum_bytes, sum_text
+from bench.references.jobs.count_lines import CountLines
 from bench.report import Report, read
 from bench.rounds import interleaved
 from bench.seed.mapper import sums_of
 from bench.seed.reducer import added
 from bench.seed.steps import halving
+from bench.sorts import GNU_SORT, Work
 from bench.tables import Table
 from bench.targets import Bound, Target
+from mapreduce import catalogue, run
 from marla import generate
+from marla.local.cloud import ROOT
 from tests.statemachine.stub_cloud import Cloud
 
 # ---- figures ----------------------------------------------------------------------------------------------
@@ -184,7 +192,7 @@ def test_steps_are_run_in_their_order_and_unknown_ones_refused(capsys: pytest.Ca
     assert parse([]).only == list(STEPS)
     with pytest.raises(SystemExit):
         parse(["--only", "speed"])
-    assert "the steps are workers, end_to_end, growth, orchestration" in capsys.readouterr().err
+    assert "the steps are workers, end_to_end, growth, orchestration, catalogue" in capsys.readouterr().err
 
 
 def test_a_peer_may_chatter_before_it_says_how_long_it_took_to_start() -> None:
@@ -236,6 +244,141 @@ def test_a_result_that_lacks_repeats_or_changes_a_group_is_an_error(visits: list
         result.write_text("".join(lines))
         with pytest.raises(ResultError):
             oracle.check(result)
+
+
+# ---- sorted results ---------------------------------------------------------------------------------------
+
+LINES = Lines(b"\t")
+PAIRS = FixedLength(4, key=2)
+
+
+def in_chunks(data: bytes, size: int) -> Iterator[bytes]:
+    """Yield data so many bytes at a time."""
+    yield from (data[start : start + size] for start in range(0, len(data), size))
+
+
+@given(st.lists(st.lists(st.binary(min_size=4, max_size=4))), st.integers(1, 9))
+def test_a_sorted_result_passes_however_it_is_cut_into_parts_and_chunks(
+    files: list[list[bytes]], size: int
+) -> None:
+    expected = tally((in_chunks(b"".join(records), size) for records in files), PAIRS)
+    records = sorted(itertools.chain.from_iterable(files), key=lambda record: record[:2])
+    parts = [records[: len(records) // 3], records[len(records) // 3 :], []]
+    counts = check([in_chunks(b"".join(part), size) for part in parts], PAIRS, expected)
+    assert counts == [len(part) for part in parts]
+
+
+def test_lines_are_in_order_by_the_field_before_the_first_delimiter() -> None:
+    parts = [[b"a\t2\nb\t1\n"], [b"b\t0\n", b"", b"b\t0\nc", b"\n"]]
+    assert check(parts, LINES, tally(parts, LINES)) == [2, 3]
+
+
+WRONG = {
+    "lost": [b"aa11bb22", b"cc44"],
+    "doubled": [b"aa11aa11bb22", b"bb33cc44"],
+    "lost and doubled": [b"aa11bb22", b"bb22cc44"],
+    "changed": [b"aa11bb22", b"bb39cc44"],
+    "out of place in a part": [b"bb22aa11", b"bb33cc44"],
+    "out of place between parts": [b"bb22cc44", b"aa11bb33"],
+    "torn": [b"aa11bb2", b"2bb33cc44"],
+}
+
+
+@pytest.mark.parametrize("parts", WRONG.values(), ids=list(WRONG))
+@pytest.mark.parametrize("size", [3, 100])
+def test_a_sorted_result_that_is_wrong_in_one_place_is_an_error(parts: list[bytes], size: int) -> None:
+    expected = tally([[b"cc44aa11bb33bb22"]], PAIRS)
+    assert check([[b"aa11bb22"], [b"bb33cc44"]], PAIRS, expected) == [2, 2]
+    with pytest.raises(ResultError):
+        check([in_chunks(part, size) for part in parts], PAIRS, expected)
+
+
+def test_an_error_names_the_record_that_is_out_of_place() -> None:
+    parts = [[b"a\nb\n"], [b"b\nd\n", b"e\nc\n"]]
+    with pytest.raises(ResultError, match="part 1: record 3 "):
+        check(parts, LINES, tally(parts, LINES))
+
+
+@pytest.mark.parametrize("layout", [LINES, PAIRS])
+def test_a_tally_does_not_depend_on_the_order_and_sees_what_repeats(layout: Layout) -> None:
+    data = [[b"a\t1\n"], [b"b\t2\n"], [b"b\t2\n"]]
+    assert tally(data, layout) == tally(data[::-1], layout)
+    assert tally(data, layout) != tally([data[0], data[0], data[1]], layout)
+    assert tally([], layout) == Tally(0, 0)
+
+
+def test_a_partition_is_measured_against_the_mean_one() -> None:
+    assert Work(1.0, 0, [10, 30, 20]).against_mean(30) == pytest.approx(1.5)
+
+
+@pytest.mark.skipif(not GNU_SORT.here, reason="there is no program sort")
+def test_gnu_sort_sorts_by_the_same_field(tmp_path: Path) -> None:
+    files = [tmp_path / "0.txt", tmp_path / "1.txt"]
+    files[0].write_bytes(b"b\t2\na b\t1\nab\t1\n")
+    files[1].write_bytes(b"b\t1\n\xc3\xa9\t1\na\t9\n")
+    out = tmp_path / "sorted"
+    subprocess.run([*GNU_SORT.command, str(out), *map(str, files)], check=True)
+    assert out.read_bytes() == b"a\t9\na b\t1\nab\t1\nb\t2\nb\t1\n\xc3\xa9\t1\n"
+
+
+# ---- grep -------------------------------------------------------------------------------------------------
+
+PATTERN = "gr[a-z]*k$"
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> list[Path]:
+    return generate.text(tmp_path, 200_000, 2)
+
+
+@pytest.fixture
+def hits(text: list[Path]) -> list[bytes]:
+    """A right result, found line by line."""
+    found = []
+    for file in text:
+        offset = 0
+        for line in file.read_bytes().split(b"\n"):
+            if re.search(PATTERN, line.decode()):
+                found.append(b"s3://b/in/%s:%d:%s\n" % (file.name.encode(), offset, line))
+            offset += len(line) + 1
+    return found
+
+
+@pytest.mark.skipif(not gnu_grep.here(), reason="there is no program grep")
+def test_what_grep_finds_is_compared_line_by_line(
+    text: list[Path], hits: list[bytes], tmp_path: Path
+) -> None:
+    out = tmp_path / "hits"
+    out.write_bytes(b"".join(hits))
+    gnu_grep.check(out, PATTERN, text, "s3://b/in/")
+    assert len(hits) > 10
+    for wrong in (hits[1:], hits[:-1], [], [*hits, hits[-1]], hits[::-1], [hits[0].upper(), *hits[1:]]):
+        out.write_bytes(b"".join(wrong))
+        with pytest.raises(ResultError):
+            gnu_grep.check(out, PATTERN, text, "s3://b/in/")
+
+
+@pytest.mark.skipif(not gnu_grep.here(), reason="there is no program grep")
+def test_grep_that_finds_nothing_is_right_and_one_that_fails_is_an_error(text: list[Path]) -> None:
+    assert gnu_grep.printed("[0-9]", text) == []
+    with pytest.raises(ResultError, match="status 2"):
+        gnu_grep.printed("gr", [text[0].with_name("missing.txt")])
+
+
+def test_counting_lines_counts_them() -> None:
+    assert list(run(CountLines(), ["a", "", "b"])) == [("lines", 3)]
+
+
+def test_only_the_process_that_counts_lines_has_the_job_for_it() -> None:
+    program = (
+        "import sys; sys.path.insert(0, 'functions'); import bench.references.count_lines\n"
+        "from mapreduce import catalogue; print(type(catalogue.load('count-lines', {})).__name__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "CountLines\n"
+    assert "count-lines" not in catalogue.names()
 
 
 # ---- seed-style workers and references --------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mypy_boto3_s3.client import S3Client
 
 from mapreduce import run
 from mapreduce.boundaries import read_boundaries
@@ -128,6 +129,19 @@ def test_the_output_that_an_execution_asks_for_is_that_of_the_job_alone(output: 
     outcome = run_on({"a": b"c\na\nb\n"}, "counted-lines", partitions=2, partitioning="range", output=output)
     assert outcome.format == output.replace("text", "txt")
     assert [line[:1] for line in lines_of(outcome)] == (["{"] * 3 if output == "jsonl" else ["a", "b", "c"])
+
+
+def test_parts_are_in_order_on_s3_as_in_memory(s3: S3Client) -> None:
+    numbers = random.Random(5)
+    lines = [f"{numbers.randrange(10**6):06} 한글" for _ in range(30_000)]
+    objects = in_objects(lines, 3)
+    for key, data in objects.items():
+        s3.put_object(Bucket=INPUT, Key=key, Body=data)
+    sizes = {key: len(data) for key, data in objects.items()}
+    options: dict[str, Any] = {"split_bytes": 1 << 18, "partitions": 3, "partitioning": "range", "fan_in": 4}
+    outcome = run_pipeline(s3, "lines", sizes, **options)
+    assert outcome.parts == run_on(objects, "lines", **options).parts
+    assert lines_of(outcome) == sorted(lines)
 
 
 def test_several_inputs_are_sampled_as_they_are_mapped() -> None:

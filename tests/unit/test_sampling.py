@@ -109,13 +109,17 @@ def test_the_keys_that_are_counted_at_once_are_bounded(monkeypatch: pytest.Monke
     assert tenth == pytest.approx(10_000 * of_one, rel=0.02)
 
 
-def test_keys_that_are_long_are_counted_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mapreduce.sampling.HELD_BYTES", 100_000)
+def test_keys_that_are_long_are_thinned_to_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mapreduce.sampling.HELD_BYTES", 1_000_000)
     weights = Weights(Ordered(), 1)
-    for number in range(300):
-        weights.groups[f"{number:03}" + "x" * 1000] = 1
+    for number in range(3000):
+        weights.groups[f"{number:04}" + "x" * 2000] = 1
         weights.settle()
-        assert len(weights._held) <= 100
+        held = [*weights._held, *(key for key, _ in weights._thinned)]
+        assert sum(map(len, held)) <= 2_000_000
+    samples = weights.samples()
+    assert len(samples) >= 100
+    assert sum(weight for _, weight in samples) == 3000 * (PAIR_BYTES + 2005 + 8)
 
 
 # The task
