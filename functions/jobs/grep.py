@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from operator import methodcaller
 from typing import Any, ClassVar
 
 from mapreduce import InvalidParameter, Job, parameter, required
@@ -31,20 +32,24 @@ class Grep(Job):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         try:
-            self._search = re.compile(self.pattern, re.IGNORECASE if self.ignore_case else 0).search
+            search = re.compile(self.pattern, re.IGNORECASE if self.ignore_case else 0).search
         except (re.error, OverflowError, RecursionError) as error:
             raise InvalidParameter(
                 f"params.pattern: got {json.dumps(self.pattern)}; give a regular expression of Python's re "
                 f"({error})"
             ) from error
+        # So lines that are no hits, which most are, cost a search and nothing else.
+        self.accepts = search
+        if self.pattern == re.escape(self.pattern) and not self.ignore_case:
+            self.accepts = methodcaller(
+                "__contains__", self.pattern
+            )  # a plain text, found several times as fast
+        if self.invert:
+            self.accepts = lambda record: not search(record)
 
-    def map(self, record: str) -> Iterable[tuple[Position, Hit]]:
-        # Returns instead of yielding: most lines are no hits, and cost a search and nothing else.
-        matches = self._search(record) is not None
-        if matches is self.invert:
-            return ()
+    def map(self, record: str) -> Iterator[tuple[Position, Hit]]:
         offset = self.place.offset
-        return [((self.place.number, self.place.url, offset), (offset, record))]
+        yield (self.place.number, self.place.url, offset), (offset, record)
 
     def reduce(self, key: tuple[int, str], values: Iterable[Hit]) -> Iterator[tuple[tuple[str, int], str]]:
         _, url = key

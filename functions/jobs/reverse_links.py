@@ -12,6 +12,10 @@ from mapreduce import BadRecord, InvalidParameter, Job, parameter
 
 # An ampersand of a query string that a careless page has not escaped: `&section=2` is no section sign.
 BARE_AMPERSAND = re.compile(r"&(?=\w+(?![\w;]))")
+# What RFC 3986 allows in neither path nor query; a percent sign is allowed before two hexadecimal digits.
+NOT_ALLOWED = re.compile(r"[^\w.~!$&'()*+,;=:@/?%-]|%(?![0-9A-Fa-f]{2})", re.ASCII)
+# What may stand in a path besides letters and digits (RFC 3986, 3.3).
+IN_A_PATH = "/!$&'()*+,;=:@~"
 
 
 class ReverseLinks(Job):
@@ -21,8 +25,8 @@ class ReverseLinks(Job):
         a line `source target`: any two names, taken as they are;
         an object {"url": ..., "html": ...}, of the format jsonl;
         an HTML page, of the format whole. Then `base` is to say what URL the objects have.
-    Links of HTML are the http and https URLs of its `<a href>`, absolute and without fragments. URLs that
-    are not valid are left out.
+    Links of HTML are the http and https URLs of its `<a href>`, absolute, without fragments, and
+    percent-encoded where they have to be. URLs that are not valid are left out.
     """
 
     output = "jsonl"
@@ -61,7 +65,7 @@ class ReverseLinks(Job):
         if not self.place.key.startswith(self.folder):
             raise BadRecord(f"the object is not in the folder {self.folder!r} (params.folder)")
         path = self.place.key.removeprefix(self.folder).lstrip("/")
-        return f"{self.base.removesuffix('/')}/{quote(path)}"
+        return f"{self.base.removesuffix('/')}/{quote(path, safe=IN_A_PATH)}"
 
 
 def links_of(url: str, html: str) -> Iterator[tuple[str, str]]:
@@ -77,7 +81,10 @@ def links_of(url: str, html: str) -> Iterator[tuple[str, str]]:
 
 
 def absolute(url: str, base: str = "") -> str:
-    """Return an http or https URL, absolute and without its fragment; nothing if it is none or not valid."""
+    """Return an http or https URL; nothing if it is none or not valid.
+
+    It is absolute, without its fragment, and its path and query are percent-encoded where they have to be.
+    """
     try:
         given = urlsplit(url.strip())
         if given.scheme and not given.netloc:
@@ -86,7 +93,13 @@ def absolute(url: str, base: str = "") -> str:
         valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:  # of a port that is no number, or brackets around what is no address
         return ""
-    return parts._replace(fragment="").geturl() if valid else ""
+    if not valid:
+        return ""
+    return parts._replace(path=_encoded(parts.path), query=_encoded(parts.query), fragment="").geturl()
+
+
+def _encoded(text: str) -> str:
+    return NOT_ALLOWED.sub(lambda found: quote(found[0], safe="", errors="surrogatepass"), text)
 
 
 class _Page(HTMLParser):
@@ -96,7 +109,8 @@ class _Page(HTMLParser):
         super().__init__()
         self.base: str | None = None
         self.links: list[str] = []
-        self.feed(BARE_AMPERSAND.sub("&amp;", html))
+        # No tag ends behind the last `>`; html.parser would look for an end once for each that begins there.
+        self.feed(BARE_AMPERSAND.sub("&amp;", html[: html.rfind(">") + 1]))
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -161,13 +161,14 @@ def partitioner_for(task: MapTask, job: Job, store: ObjectStore) -> Partitioner:
 def read_boundaries(store: ObjectStore, uri: str, job: Job, partitions: int) -> list[Boundary]:
     """Return the boundaries in the result of `Boundaries`.
 
-    Raises CorruptSegment if it is damaged or is for other partitions, InputNotReadable if it is not there.
+    Raises CorruptSegment if it is damaged or is for other partitions, InputNotReadable if it is not there,
+    and BadKey if the job's keys, which come from different objects, cannot be compared with each other.
     """
     data = _read(store, uri)
     try:
         boundaries = _boundaries_in(data, partitions)
         _check_order(boundaries, descending=job.descending)
-    except (ValueError, TypeError, KeyError, BadKey) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise CorruptSegment(
             f"{uri}: damaged, or not the boundaries of {partitions} partitions: {error}; start the job again"
         ) from error
@@ -187,7 +188,10 @@ def _boundaries_in(data: bytes, partitions: int) -> list[Boundary]:
 
 def _check_order(boundaries: list[Boundary], *, descending: bool) -> None:
     for key, fraction in boundaries:
-        check_key(key)
+        try:
+            check_key(key)
+        except BadKey as error:  # no job could have yielded it
+            raise ValueError(str(error)) from error
         if type(fraction) is not float or not 0 < fraction <= 1:
             raise ValueError(f"a fraction of {fraction!r}")
     keys = [key for key, _ in boundaries]

@@ -12,7 +12,7 @@ from typing import Any
 import jobs
 
 from .errors import UnknownJob
-from .job import Job
+from .job import Job, arguments_for
 from .pipeline import Pipeline, job_options
 from .sqljob import SqlJob
 
@@ -116,11 +116,14 @@ def load(job: str | Mapping[str, Any], params: dict[str, Any]) -> AnyJob:
     """
     if not isinstance(job, str):
         return SqlJob.inline(job, params)
-    found = _of_one_stage(job)
+    found = of_one_stage(job)
+    # First, for a name such as `self` would not get as far as the job's own check.
+    arguments_for(found.parameters(), params)
     return found(**params) if isinstance(found, type) else found.with_arguments(params)
 
 
-def _of_one_stage(name: str) -> type[Job] | SqlJob:
+def of_one_stage(name: str) -> type[Job] | SqlJob:
+    """Return a job that is no chain: a named one, or a stage of a chain. Raises UnknownJob."""
     of_pipeline, colon, of_stage = name.partition(":")
     found = find(of_pipeline)
     if not isinstance(found, Pipeline):

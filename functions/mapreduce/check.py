@@ -19,11 +19,13 @@ def check(event: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         event: `job`, `params`, `output`, `partitions`, `partitioning`; `inputs`, each with `name`, `format`
-            and `columns` if it says them; and for the first stage of a pipeline `pipeline`, its name, and
-            `pipelineParams`.
+            and `columns` if it says them; `pipeline`, the `name` and `params` of the one that the job is a
+            stage of; and `later`, the stages behind this one, as the execution's input has them.
     """
     if event.get("pipeline"):
-        _check_pipeline(event["pipeline"], event.get("pipelineParams") or {})
+        _check_pipeline(event["pipeline"]["name"], event["pipeline"].get("params") or {})
+    for stage in event.get("later") or []:
+        _check_later(stage)
     spec = JobSpec.from_event(event)
     job = catalogue.load(spec.job, spec.params)
     inputs = event.get("inputs") or []
@@ -54,6 +56,22 @@ def _check_pipeline(name: str, params: dict[str, Any]) -> None:
     found = catalogue.find(name)
     if isinstance(found, Pipeline):
         found.check(params)
+
+
+def _check_later(stage: dict[str, Any]) -> None:
+    """Raise what is wrong with a stage that comes later, as far as that can be told without its parameters.
+
+    What it says of itself may be a reference to what an earlier stage gives; that is not known yet.
+    """
+    job: type[Job] | SqlJob = SqlJob(map="") if "sql" in stage else catalogue.of_one_stage(stage["job"])
+    output_format(job, stage.get("output"))
+    partitions = stage.get("partitions", 1)
+    ranged = stage.get("partitioning") == "range" and not (isinstance(partitions, int) and partitions == 1)
+    if isinstance(job, SqlJob) and ranged:
+        raise InvalidParameter(
+            "partitioning: got range, but a stage is a SQL job, whose partitions are made by hash; say hash "
+            "in that stage"
+        )
 
 
 def input_format(job: Job, input: InputSpec, requested: object) -> Format:

@@ -196,14 +196,19 @@ class ReduceTask:
 
 @dataclass(frozen=True, slots=True)
 class PublishTask:
-    """Copy the last step's outputs to where results lie."""
+    """Copy the last step's outputs to where results lie.
+
+    Attributes:
+        sample: if not 0, they are the boundaries of so many partitions, which only the job itself reads.
+    """
 
     prefix: str
     step: int
     partitions: int
+    sample: int = 0
 
     @classmethod
     def from_event(cls, event: Any) -> PublishTask:
         """Read a publishing event. Raises InvalidTask."""
         fields = _Fields(event)
-        return cls(fields.prefix(), fields.number("step", 1), fields.number("partitions", 1))
+        return cls(fields.prefix(), fields.number("step", 1), fields.number("partitions", 1), fields.sample())

@@ -37,6 +37,8 @@ def mapped(job: Job, records: Records) -> dict[Key, list[Value]]:
     for number, (name, some) in enumerate(inputs.items()):
         job.place = Place(name, number)
         for index, record in enumerate(some):
+            if job.accepts is not None and not job.accepts(record):
+                continue
             job.place.of_records(partial(int, index))
             for key, value in _pairs("map", job.map(record)):
                 check_key(key)

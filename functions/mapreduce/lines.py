@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, AnyStr, NoReturn
 
@@ -67,19 +66,26 @@ class _Places:
         self._offset = offset
         self._data = data
         self._skips_blank_lines = skips_blank_lines
-        self._places: list[tuple[int, bytes]] | None = None
+        self._lines: list[bytes] | None = None
+        self._numbers: list[int] | None = None  # of the lines that are records, unless all are
+        # A line, and where it begins: most often the next that is asked for is behind it.
+        self._number = 0
+        self._begin = offset
 
     def __call__(self, index: int) -> tuple[int, bytes]:
-        if self._places is None:
-            self._places = list(self._find())
-        return self._places[index]
-
-    def _find(self) -> Iterator[tuple[int, bytes]]:
-        offset = self._offset
-        for line in _lines(self._data, b"\n"):
-            if line.removesuffix(b"\r") or not self._skips_blank_lines:
-                yield offset, line
-            offset += len(line) + 1
+        if self._lines is None:
+            self._lines = _lines(self._data, b"\n")
+            if self._skips_blank_lines:
+                self._numbers = [
+                    number for number, line in enumerate(self._lines) if line.removesuffix(b"\r")
+                ]
+        number = index if self._numbers is None else self._numbers[index]
+        if number < self._number:
+            self._number, self._begin = 0, self._offset
+        passed = self._lines[self._number : number]
+        self._begin += sum(map(len, passed)) + len(passed)
+        self._number = number
+        return self._begin, self._lines[number]
 
 
 def _lines(data: AnyStr, newline: AnyStr) -> list[AnyStr]:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import chain
 from operator import length_hint
 from pathlib import Path
 from typing import Any
@@ -122,24 +123,30 @@ class Mapper:
         if isinstance(error, MISTAKES):
             job = type(self._job).__name__
             raise JobFailed(f"map of {job} raised {described(error)}, for {where}") from error
-        if isinstance(error, (TypeError, ValueError)) and raised_in(error, __file__):
+        of_pair = isinstance(error, (TypeError, ValueError)) and raised_in(error, __file__)
+        if of_pair and not self._job.accepts:  # which is called from here, too
             return f"map yielded something that is no pair ({error}): yield key, value"
         return str(error) if isinstance(error, BadRecord) else described(error)
 
-    def _map_until_error(self, records: Iterator[Any]) -> Exception | None:
-        """Map records; return the error of the last one taken, or None if there are no more.
+    def _map_until_error(self, remaining: Iterator[Any]) -> Exception | None:
+        """Map the records that the job accepts; return the error of the last one taken, or None at the end.
 
         This is the loop in which a Python job spends its time, so it adds to the shuffle's groups by itself
         (see `Shuffle.add`). The pairs of a record that may be set aside are kept back until its map is
         through, so that a rejected record leaves no pairs behind.
         """
         apply = self._job.map
+        records = filter(self._job.accepts, remaining) if self._job.accepts else remaining
         groups = self.shuffle.groups
         pairs, check_at = self._pairs, self._check_at
         careful = self._rejects.limit > 0 or self._job.group_fields > 0
+        unseen = not careful  # to look at each pair would cost a tenth of the loop's time
         try:
             for record in records:
                 yielded = apply(record)
+                if unseen:
+                    yielded = _looked_at(yielded)
+                    unseen = not yielded
                 for key, value in _checked(yielded, self._job) if careful else yielded:
                     if type(key) is not str:
                         check_key(key)
@@ -170,11 +177,27 @@ class Mapper:
 
 def _checked(pairs: Iterable[Pair], job: Job) -> list[Pair]:
     """Return the pairs of a record, or raise what is wrong with any of them."""
-    checked = [(key, value) for key, value in pairs]
+    checked = [pair if type(pair) is tuple else _as_tuple(pair) for pair in pairs]
     for key, _ in checked:
         check_key(key)
         job.group_of(key)
     return checked
+
+
+def _looked_at(pairs: Iterable[Pair]) -> Iterable[Pair]:
+    """Return the pairs of a record, of which the first is no text; or () if there are none."""
+    remaining = iter(pairs)
+    for pair in remaining:
+        return chain((_as_tuple(pair),), remaining)
+    return ()
+
+
+def _as_tuple(pair: Any) -> Pair:
+    """Return a pair as a tuple. Raises TypeError for a text: of two characters, it would pass for a pair."""
+    if type(pair) is str:
+        raise TypeError(f"the text {pair!r}")
+    key, value = pair
+    return key, value
 
 
 def with_header(format: Format, piece: Piece, first_block: Block, store: ObjectStore) -> Format:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
 from .errors import BadResult, InvalidParameter
@@ -31,7 +32,7 @@ METADATA_BYTES = 1500  # S3 takes 2 KB of an object's metadata
 BUFFER_CHARACTERS = 1 << 18  # of rows that are held; short ones take ten times as much
 
 
-def output_format(job: Job | SqlJob, requested: object) -> str | None:
+def output_format(job: Job | type[Job] | SqlJob, requested: object) -> str | None:
     """Return the result format that the execution asks for, or the job's, or None to go by the rows.
 
     Raises InvalidParameter for one that this kind of job does not write.
@@ -120,6 +121,8 @@ def result_metadata(format: str, columns: list[str]) -> dict[str, str]:
 def publish(task: PublishTask, store: ObjectStore, bucket: str, pool: ThreadPoolExecutor) -> dict[str, Any]:
     """Copy the staged results of all partitions to `result/`, all of them or none.
 
+    What is published of a sample expires, as what lies outside of `result/` does.
+
     Returns the format as the parts' extension, how many parts there are, and the names of the columns if the
     parts say them. Raises BadResult if partitions differ in format.
     """
@@ -134,10 +137,8 @@ def publish(task: PublishTask, store: ObjectStore, bucket: str, pool: ThreadPool
     extension = EXTENSIONS.get(format, format)
     results = [result_key(task.prefix, partition, extension) for partition in range(task.partitions)]
 
-    copies = [
-        pool.submit(store.copy, bucket, source, target, CONTENT_TYPES[format])
-        for source, target in zip(staged, results, strict=True)
-    ]
+    copy_part = partial(store.copy, bucket, content_type=CONTENT_TYPES[format], intermediate=task.sample > 0)
+    copies = [pool.submit(copy_part, source, target) for source, target in zip(staged, results, strict=True)]
     wait(copies)
     failure = next((copy.exception() for copy in copies if copy.exception()), None)
     if failure:

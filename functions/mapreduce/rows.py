@@ -13,6 +13,8 @@ from .job import Job
 
 PYTHON_FORMATS = ("csv", "jsonl", "text", "raw")  # what a Python job writes
 
+BYTE_ORDER_MARK = "\ufeff"
+
 Scalar = str | int | float | bool | None
 SCALARS = (str, int, float, NoneType)  # a bool is an int
 
@@ -80,6 +82,10 @@ def _csv_rows(why: str) -> RowWriter:
         if fields is None:
             raise _not_flat(key, why)
         line: str = write([str(field).lower() if isinstance(field, bool) else field for field in fields])
+        if line[0] == BYTE_ORDER_MARK:  # csv does not quote it, and at its start a reader would drop it
+            length = len(str(fields[0]))
+            first, rest = line[:length], line[length:]
+            line = f'"{first}"{rest}'
         return line
 
     return row

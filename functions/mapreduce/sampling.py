@@ -37,6 +37,7 @@ HELD_BYTES = 32 << 20  # that these keys may have
 LEAST_LONG_SAMPLES = 128  # to which a task's are thinned at least, however long keys are
 PAIR_BYTES = 32  # what a pair weighs besides its bytes: a reducer takes time for each, however short
 MEASURED = 64  # values of a key whose sizes are looked at
+LEVELS = 32  # of a value, one in the other, whose sizes are looked at
 
 
 def run_sample_task(task: MapTask, job: Job, store: ObjectStore, bucket: str) -> dict[str, int]:
@@ -82,10 +83,11 @@ def run_sample_task(task: MapTask, job: Job, store: ObjectStore, bucket: str) ->
 
 
 class _PassedOver(Rejects):
-    """Records that cannot be read, of which nothing is kept."""
+    """Records that cannot be read, of which nothing is kept, nor of the pairs of their map."""
 
     def __init__(self) -> None:
-        self.count = self.limit = 0
+        self.count = 0
+        self.limit = 1  # with 0 the mapper would not keep back the pairs of a record
 
     def add(self, piece: Piece, reject: Reject, cause: Exception | None = None) -> None:  # noqa: ARG002
         """Pass it over."""
@@ -213,13 +215,19 @@ def _middle(run: list[Sample]) -> Sample:
     raise AssertionError("a run weighs as much as its keys")
 
 
-def size_of(value: Any) -> int:
-    """Estimate the bytes that a key or a value takes in map output, before compression."""
+def size_of(value: Any, levels: int = LEVELS) -> int:
+    """Estimate the bytes that a key or a value takes in map output, before compression.
+
+    Args:
+        levels: how deep to look; what is in deeper lists and objects is taken for a number.
+    """
     match value:
         case str():
             return len(value) + 1
-        case list() | tuple():
-            return 2 + sum(map(size_of, value))
-        case dict():
-            return 2 + sum(size_of(name) + size_of(item) for name, item in value.items())
+        case list() | tuple() if levels:
+            return 2 + sum(size_of(item, levels - 1) for item in value)
+        case dict() if levels:
+            return 2 + sum(
+                size_of(name, levels - 1) + size_of(item, levels - 1) for name, item in value.items()
+            )
     return 8  # a number

@@ -15,7 +15,7 @@ from .partitioning import Partitioner
 from .segmented import TAIL_BYTES
 from .segments import SegmentedObject, SegmentWriter, Sink
 
-MEMORY_BYTES = 192 << 20  # what the groups in memory may take, as `_size` estimates it
+MEMORY_BYTES = 256 << 20  # what the groups in memory may take, as `_size` estimates it
 CHECK_PAIRS = 1 << 17  # pairs between two looks at the memory
 SPILL_CHUNK_BYTES = 256 << 10
 SAMPLE = 512  # groups that are looked at, and values of each of them

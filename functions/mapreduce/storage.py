@@ -79,13 +79,19 @@ class ObjectStore:
         with _answered(bucket, key):
             return self._client.head_object(Bucket=bucket, Key=key)["Metadata"]
 
-    def copy(self, bucket: str, source: str, target: str, content_type: str) -> None:
-        """Copy an object within a bucket, without its tags; any size that S3 can hold."""
+    def copy(
+        self, bucket: str, source: str, target: str, content_type: str, *, intermediate: bool = False
+    ) -> None:
+        """Copy an object within a bucket, without its metadata and tags; any size that S3 can hold.
+
+        Args:
+            intermediate: whether the copy expires, as `write` has it.
+        """
         arguments = {
             "MetadataDirective": "REPLACE",
             "TaggingDirective": "REPLACE",
             "ContentType": content_type,
-        }
+        } | ({"Tagging": INTERMEDIATE} if intermediate else {})
         with _answered(bucket, target):
             self._client.copy({"Bucket": bucket, "Key": source}, bucket, target, ExtraArgs=arguments)
 

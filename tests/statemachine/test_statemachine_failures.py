@@ -262,7 +262,7 @@ def test_a_check_that_is_throttled_is_tried_again(cloud: Cloud, waits: list[floa
             "partitions": 1,
             "partitioning": "hash",
             "pipeline": None,
-            "pipelineParams": {},
+            "later": [],
         }
     ] * 2
 

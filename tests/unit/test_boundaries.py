@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mapreduce import Job
 from mapreduce.boundaries import RESOLUTION, Boundaries, read_boundaries, runs
-from mapreduce.errors import CorruptSegment, InputNotReadable
+from mapreduce.errors import BadKey, CorruptSegment, InputNotReadable
 from mapreduce.events import MapTask
 from mapreduce.map_task import run_map_task
 from mapreduce.partitioning import Boundary, RangePartitioner
@@ -169,7 +169,6 @@ GOOD = written(end("a"), end("b"), end(None))
         (written(end("a", 0.0), end(None)), 2),
         (written(end("a", 1.5), end(None)), 2),
         (written({"last": "a"}, end(None)), 2),
-        (written(end("a"), end(1), end(None)), 3),
         (written(end(True), end(None)), 2),
         (written(end({"a": 1}), end(None)), 2),
     ],
@@ -178,6 +177,12 @@ def test_boundaries_that_are_damaged_are_an_error(data: bytes, partitions: int) 
     message = f"s3://{JOBS}/jobs/b.jsonl: damaged, or not the boundaries of {partitions} partitions: .*again"
     with pytest.raises(CorruptSegment, match=message):
         read(data, Sorted(), partitions)
+
+
+@pytest.mark.parametrize("other", [1, ["a", "b"]])
+def test_boundaries_that_cannot_be_compared_are_an_error_of_the_job_s_keys(other: Any) -> None:
+    with pytest.raises(BadKey, match="a job's keys must be of one kind"):
+        read(written(end("a"), end(other), end(None)), Sorted(), 3)
 
 
 def test_boundaries_that_are_not_there_are_an_error_that_says_what_they_are() -> None:

@@ -54,6 +54,12 @@ def test_a_job_is_loaded_with_its_parameters() -> None:
         catalogue.load("uservisits", {"prefx": 3})
 
 
+@pytest.mark.parametrize("job", ["wordcount", "uservisits", "grep", "uservisits-sql"])
+def test_a_parameter_named_self_is_one_that_a_job_does_not_have(job: str) -> None:
+    with pytest.raises(InvalidParameter, match=r"params\.self: this job has no such parameter; it takes "):
+        catalogue.load(job, {"self": 1})
+
+
 @pytest.mark.parametrize(
     "name", ["", "WordCount", "wordcount.py", "os", "..catalogue", "__init__", "jobs.wordcount"]
 )

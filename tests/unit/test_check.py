@@ -63,11 +63,28 @@ def test_a_check_tells_all_parameters_and_columns() -> None:
             "input.name: got nothing; the job reads left, right",
         ),
         (
-            {"pipeline": "top", "pipelineParams": {"k": "x"}},
+            {"pipeline": {"name": "top", "params": {"k": "x"}}},
             InvalidParameter,
             'params.k: got "x"; give a int',
         ),
-        ({"pipeline": "top", "pipelineParams": {"n": 1}}, InvalidParameter, "params.n: this job has no such"),
+        (
+            {"pipeline": {"name": "top", "params": {"n": 1}}},
+            InvalidParameter,
+            "params.n: this job has no such",
+        ),
+        ({"later": [{"job": "nonsense"}]}, UnknownJob, "job: there is no 'nonsense'"),
+        ({"later": [{"job": "top"}]}, UnknownJob, "job: got 'top', a chain of jobs"),
+        (
+            {"later": [{"job": "grep"}, {"job": "grep", "output": "parquet"}]},
+            InvalidParameter,
+            "output: got 'parq",
+        ),
+        ({"later": [{"sql": "FROM input", "output": "text"}]}, InvalidParameter, "output: got 'text'"),
+        (
+            {"later": [{"job": "scan", "partitioning": "range", "partitions": 2}]},
+            InvalidParameter,
+            "partitioning: got range, but a stage is a SQL job",
+        ),
     ],
 )
 def test_a_check_finds_what_is_wrong(fields: dict[str, Any], error: type[Exception], message: str) -> None:

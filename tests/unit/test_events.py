@@ -47,6 +47,7 @@ def test_the_phase_that_samples_keys_writes_beside_its_stage() -> None:
     assert MapTask.from_event(MAP | {"sample": 3}).prefix == "jobs/job-1/stage-0/sample/"
     assert ReduceTask.from_event(REDUCE | {"sample": 3}).sample == 3
     assert PublishTask.from_event(PUBLISH | {"sample": 3}).prefix == "jobs/job-1/stage-1/sample/"
+    assert PublishTask.from_event(PUBLISH | {"sample": 3}).sample == 3
 
 
 def test_a_reducers_event_is_read() -> None:

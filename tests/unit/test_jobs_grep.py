@@ -109,11 +109,16 @@ def test_grep_finds_what_re_finds(lines: list[str], pattern: str, invert: bool) 
     assert list(run(Grep(pattern=pattern, invert=invert), lines)) == expected
 
 
-def test_a_line_that_does_not_match_is_searched_and_nothing_else() -> None:
+@pytest.mark.parametrize(
+    "params", [{"pattern": "x"}, {"pattern": "[x]"}, {"pattern": "X", "ignore_case": True}]
+)
+def test_a_line_that_does_not_match_is_searched_and_nothing_else(params: dict[str, Any]) -> None:
     class Untouchable(Grep):
-        place = property(lambda self: pytest.fail("asked for the place"), lambda self, value: None)
+        def map(self, record: str) -> Any:
+            pytest.fail(f"mapped {record}")
 
-    assert not Untouchable(pattern="x").map("a line")
+    assert list(run(Untouchable(**params), ["a line", "another"])) == []
+    assert len(list(run(Grep(**params), ["a line", "x", "axb"]))) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+import time
 from collections import defaultdict
 from html import escape
 from typing import Any
@@ -70,10 +71,10 @@ def pages() -> tuple[dict[str, str], list[tuple[str, str]]]:
     for page in range(12):
         path = f"p{page % 3}/{page} &.html"
         linked = [(page * page + step) % 12 for step in range(page)]
-        urls = [f"http://site/w/p{other % 3}/{other}%20%26.html" for other in linked]
-        links += [(f"http://site/w/p{page % 3}/{page}%20%26.html", url) for url in urls]
+        urls = [f"http://site/w/p{other % 3}/{other}%20&.html" for other in linked]
+        links += [(f"http://site/w/p{page % 3}/{page}%20&.html", url) for url in urls]
         anchors = [
-            f'<a href="{url if other % 2 else f"../p{other % 3}/{other}%20%26.html#part"}">{other}</a>\n'
+            f'<a href="{url if other % 2 else f"../p{other % 3}/{other}%20&.html#part"}">{other}</a>\n'
             for url, other in zip(urls, linked, strict=True)
         ]
         html[path] = f"<!doctype html><title>{page}</title>\n" + "".join(anchors) + "x" * (page * page)
@@ -84,7 +85,7 @@ def pages() -> tuple[dict[str, str], list[tuple[str, str]]]:
 def test_pages_in_jsonl_are_reversed(way: Way) -> None:
     html, links = pages()
     lines = [
-        json.dumps({"url": f"http://site/w/{path.replace(' &', '%20%26')}#top", "html": text})
+        json.dumps({"url": f"http://site/w/{path.replace(' &', '%20&')}#top", "html": text})
         for path, text in html.items()
     ]
     outcome = run_on(objects_of(lines), "reverse-links", format="jsonl", **way._asdict())
@@ -147,7 +148,10 @@ def test_the_url_of_a_page_is_absolute(url: str) -> None:
         ("  x\n", "http://example.com/folder/x"),
         ("x;p=1?a=b/../c", "http://example.com/folder/x;p=1?a=b/../c"),
         ("http://other:8080/x", "http://other:8080/x"),
-        ("한", "http://example.com/folder/한"),
+        ("한", "http://example.com/folder/%ED%95%9C"),
+        ("b c.html?d e", "http://example.com/folder/b%20c.html?d%20e"),
+        ("b%20c%2f%.html?100%", "http://example.com/folder/b%20c%2f%25.html?100%25"),
+        ("(b),c;d=e:f@g!$&'*+~?h/i?j=[]", "http://example.com/folder/(b),c;d=e:f@g!$&'*+~?h/i?j=%5B%5D"),
     ],
 )
 def test_a_link_is_absolute_and_without_its_fragment(href: str, target: str) -> None:
@@ -186,7 +190,7 @@ def test_what_is_no_valid_http_url_is_no_link(href: str) -> None:
         ("<script>document.write('<a href=/x>')</script><a href=/y>", ["/y"]),
         ('<a href="/x?a=1&amp;b=2">', ["/x?a=1&b=2"]),
         ('<a href="/x?a=1&section=2&copy=3&lt=4">', ["/x?a=1&section=2&copy=3&lt=4"]),
-        ('<a href="/&#x41;&#66;&eacute;">', ["/ABé"]),
+        ('<a href="/&#x41;&#66;&eacute;">', ["/AB%C3%A9"]),
         ("<![if !IE]><a href=/x><![endif]><![CDATA[<a href=/y>]]><![nonsense><a href=/z>", ["/x", "/z"]),
         ("<a href=/x", []),
         ("<a href='/x><p>unclosed <b", []),
@@ -271,5 +275,30 @@ def test_broken_html_never_raises(html: str) -> None:
 @given(st.lists(st.sampled_from(["/a", "b", "c/d?e=f&g=h", "http://other/i", "q\"uo'te", "<&>"])))
 def test_links_are_found_as_they_were_written(hrefs: list[str]) -> None:
     html = "<p>text" + "".join(f"<div><a href='{escape(href)}'>x</a>" for href in hrefs)
-    absolute = {"/a": "http://h/a", "http://other/i": "http://other/i"}
+    absolute = {
+        "/a": "http://h/a",
+        "http://other/i": "http://other/i",
+        "q\"uo'te": "http://h/x/q%22uo'te",
+        "<&>": "http://h/x/%3C&%3E",
+    }
     assert targets(html, "http://h/x/y") == [absolute.get(href, f"http://h/x/{href}") for href in hrefs]
+
+
+@pytest.mark.parametrize("unclosed", ["<a ", "<a href='x", "</a ", "<!--", "<"])
+def test_tags_that_never_end_take_no_time(unclosed: str) -> None:
+    start = time.process_time()
+    assert targets("<a href=/x>" + unclosed * 100_000, "http://h/") == ["http://h/x"]
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("href", ["b c.html", "b%20c.html", "/w/b c.html#d", "http://site/w/b%20c.html"])
+def test_a_page_has_one_url_however_links_to_it_are_written(href: str) -> None:
+    outcome = run_on(
+        {"b c.html": f'<a href="{href}">'.encode()},
+        "reverse-links",
+        format="whole",
+        params={"base": "http://site/w/"},
+    )
+    assert [json_rows(part) for part in outcome.parts] == [
+        [{"target": "http://site/w/b%20c.html", "sources": ["http://site/w/b%20c.html"]}]
+    ]

@@ -25,6 +25,7 @@ from mapreduce.segments import SegmentedObject
 from mapreduce.storage import ObjectStore
 from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import INPUT, JOBS, map_event, piece, read_all
+from tests.unit.sample_jobs import Fussy
 
 pytestmark = pytest.mark.usefixtures("sample_jobs")
 
@@ -281,6 +282,16 @@ def test_whatever_is_wrong_with_a_record_is_told_with_its_place(
     if not tolerated:
         assert reason in str(caught.value)
         assert isinstance(caught.value.__cause__, Exception)  # with its traceback, for the function's log
+
+
+@pytest.mark.parametrize("tolerated", [0, 1])
+def test_a_text_of_two_characters_is_no_pair(
+    s3: S3Client, store: ObjectStore, monkeypatch: pytest.MonkeyPatch, tolerated: int
+) -> None:
+    monkeypatch.setattr(Fussy, "map", lambda _, record: iter(record.split()))
+    message = r"at byte \d: map yielded something that is no pair \(the text '[ac][bd]'\): yield key, value"
+    with pytest.raises(BadRecord, match=message):
+        run_on(s3, store, "fussy", b"\nab\ncd\n", maxBadRecords=tolerated)
 
 
 @pytest.mark.parametrize("tolerated", [0, 1])

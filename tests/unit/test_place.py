@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from mapreduce import BadRecord, Job
+from mapreduce import BadRecord, Job, run
 from tests.unit.pipeline import INPUT, run_on
 from tests.unit.sample_jobs import SAMPLE_JOBS
 
@@ -71,3 +72,36 @@ def test_an_input_may_have_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = run_on({"left": {"a": b"!\n"}, "right": {"b": b"!"}}, "places", output="jsonl")
     values = [json.loads(line)["value"] for line in outcome.parts[0].splitlines()]
     assert [value[:2] for value in values] == [["left", 0], ["right", 1]]
+
+
+class Chosen(Places):
+    """Map only what has a mark, and stumble over two of them."""
+
+    accepts = re.compile("!").search
+
+    def map(self, record: str) -> Iterator[Any]:
+        assert "!" in record
+        if record.startswith("bad"):
+            raise BadRecord("bad")
+        yield from super().map(record)
+
+
+@pytest.mark.parametrize("split_bytes", [3, 1000])
+def test_a_job_may_say_which_records_it_accepts(monkeypatch: pytest.MonkeyPatch, split_bytes: int) -> None:
+    monkeypatch.setitem(SAMPLE_JOBS, "places", Chosen)
+    data = b"no\n\nx!\nbad\nbad!\nno\nbad!!\n!y\nend"
+    outcome = run_on({"a": data}, "places", split_bytes=split_bytes, output="jsonl", maxBadRecords=2)
+    rows = [json.loads(line) for line in outcome.parts[0].splitlines()]
+    assert [(row["key"][1], row["value"][3]) for row in rows] == [(4, "x!"), (25, "!y")]
+    assert sum(counters["rejects"] for counters in outcome.mapped) == 2
+    assert sum(counters["recordsIn"] for counters in outcome.mapped) == 9
+
+
+def test_what_is_not_accepted_is_not_mapped_in_memory_either() -> None:
+    assert list(run(Chosen(), ["no", "x!", "bad"])) == [(("", 1), ["", 0, "s3:///", "x!"])]
+
+
+def test_a_record_that_accepts_cannot_take_is_a_bad_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SAMPLE_JOBS, "places", Chosen)
+    with pytest.raises(BadRecord, match="a at byte 0: TypeError"):
+        run_on({"a": b"1,2\n"}, "places", format="csv")

@@ -197,6 +197,20 @@ def test_the_staged_partitions_become_the_result(
     assert [read_all(s3, key) for key in result_keys(s3)] == [b"key 0,0\n", b"key 1,1\n", b"key 2,2\n"]
 
 
+@pytest.mark.parametrize(("sample", "tags"), [(0, []), (4, [{"Key": "marla", "Value": "intermediate"}])])
+def test_what_is_published_of_a_sample_expires(
+    s3: S3Client,
+    store: ObjectStore,
+    publishing_pool: ThreadPoolExecutor,
+    sample: int,
+    tags: list[dict[str, str]],
+) -> None:
+    stage(store, 0, [("key", 1)])
+    publish(PublishTask(TASK.prefix, TASK.step, 1, sample), store, JOBS, publishing_pool)
+    (key,) = result_keys(s3)
+    assert s3.get_object_tagging(Bucket=JOBS, Key=key)["TagSet"] == tags
+
+
 @pytest.mark.parametrize(
     ("format", "content_type"),
     [
@@ -273,10 +287,10 @@ def test_a_copy_that_fails_takes_the_others_back(
         stage(store, partition, [("key", 1)])
     copy, copied = store.copy, []
 
-    def fail_at_last(bucket: str, source: str, target: str, content_type: str) -> None:
+    def fail_at_last(bucket: str, source: str, target: str, **options: Any) -> None:
         if source == STAGED[2]:
             raise StorageUnavailable("SlowDown")
-        copy(bucket, source, target, content_type)
+        copy(bucket, source, target, **options)
         copied.append(target)
 
     monkeypatch.setattr(store, "copy", fail_at_last)

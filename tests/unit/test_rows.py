@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce import Job
+from mapreduce import Csv, Job
 from mapreduce.errors import BadResult
 from mapreduce.rows import flatten
+from tests.unit.parsed import records
 from tests.unit.sample_jobs import Fussy, Shouted
 from tests.unit.written import Row, stored, written
 
@@ -67,6 +68,12 @@ def test_csv_writes_truth_in_small_letters_and_nothing_for_none() -> None:
 def test_any_text_comes_back_from_csv(rows: list[Row]) -> None:
     text, _ = written(rows, "csv")
     assert list(csv.reader(io.StringIO(text, newline=""))) == [list(row) for row in rows]
+
+
+@pytest.mark.parametrize("field", ["\ufeff", "\ufeffa", "\ufeff,", '\ufeff"'])
+def test_a_first_field_that_begins_like_a_byte_order_mark_is_read_again(field: str) -> None:
+    data = stored([(field, "\ufeffb")], "csv", Fussy()).data
+    assert records(Csv(), data) == [[field, "\ufeffb"]]
 
 
 def test_what_utf8_cannot_say_is_escaped() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mapreduce import Job
-from mapreduce.errors import BadKey, JobFailed
+from mapreduce.errors import BadKey, BadRecord, JobFailed
 from mapreduce.events import MapTask
 from mapreduce.map_task import run_map_task
 from mapreduce.sampling import PAIR_BYTES, Weights, size_of
@@ -51,6 +51,14 @@ def test_a_key_weighs_the_bytes_of_its_pairs_times_what_they_stand_for() -> None
         "b": 3 * (PAIR_BYTES + 101),
         "c": 3 * (PAIR_BYTES + 10),
     }
+
+
+def test_a_value_may_have_many_levels() -> None:
+    value: Any = 1
+    for _ in range(5000):
+        value = {"a": [value]}
+    assert size_of(value) == 16 * (2 + 2 + 2) + 8
+    assert size_of({"a": [1, "bc"]}) == 2 + 2 + (2 + 8 + 3)
 
 
 def test_a_combined_key_weighs_a_pair_and_one_that_occurs_once_those_that_were_missed_too() -> None:
@@ -168,6 +176,17 @@ def test_records_that_cannot_be_read_are_passed_over() -> None:
     counters, found = sample("ordered", {"a": data}, maxBadRecords=0)
     assert [values for _, values in found[1:]] == [[["a", PAIR]], [["b", PAIR]]]
     assert (counters["recordsIn"], counters["rejects"]) == (5, 0)
+
+
+def test_a_record_that_is_passed_over_leaves_no_pairs_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raising(self: Any, record: str) -> Any:
+        yield record, 1
+        if record == "b":
+            raise BadRecord("of no use")
+
+    monkeypatch.setattr(Lines, "map", raising)
+    _, found = sample("lines", {"a": b"a\nb\nc\n"})
+    assert [key[2:] for key, _ in found] == [(), ("a",), ("c",)]
 
 
 def test_a_mistake_in_map_is_found_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,6 +174,14 @@ def test_a_copy_has_its_own_content_type_and_neither_tags_nor_metadata(
     assert copied["ContentType"] == "text/csv; charset=utf-8"
 
 
+def test_a_copy_may_be_intermediate_too(s3: S3Client, store: ObjectStore) -> None:
+    with store.write(JOBS, "from", intermediate=False) as writer:
+        writer.write(b"rows")
+    store.copy(JOBS, "from", "to", "text/csv", intermediate=True)
+    assert tags(s3, "to") == {"marla": "intermediate"}
+    assert tags(s3, "from") == {}
+
+
 def test_deleting_what_is_not_there_is_no_error(s3: S3Client, store: ObjectStore) -> None:
     s3.put_object(Bucket=JOBS, Key="key", Body=b"")
     store.delete(JOBS, "key")
