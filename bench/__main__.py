@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from . import end_to_end, growth, orchestration, page, workers
+from . import catalogue, end_to_end, growth, orchestration, page, workers
 from .places import PAGE, QUICK_RESULTS, RESULTS
 from .plan import FULL, QUICK
 from .report import Report
@@ -20,6 +20,7 @@ STEPS: dict[str, Callable[[Session], Report]] = {
     "end_to_end": end_to_end.run,
     "growth": growth.run,
     "orchestration": orchestration.run,
+    "catalogue": catalogue.run,
 }
 BUSY = 0.7  # the load of a machine on which something else goes on
 

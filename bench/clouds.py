@@ -16,6 +16,7 @@ from marla import execution
 from marla.local.cloud import ROOT, LocalCloud
 from marla.stack import Stack
 
+from .data import CHUNK
 from .invoke import peak_bytes
 
 POLL_SECONDS = 0.1  # each look costs the engine time; it says itself when the execution stopped
@@ -86,6 +87,11 @@ class Cloud:
         (uri,) = done.output["result"]
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         self.stack.s3.download_file(bucket, key, str(path))
+
+    def chunks(self, uri: str) -> Iterator[bytes]:
+        """Yield what an object holds, 1 MiB at a time."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        yield from self.stack.s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(CHUNK)
 
     def states_entered(self, done: Execution) -> int:
         """Return how many states an execution entered, without those of its tasks: they have histories."""

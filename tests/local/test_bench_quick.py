@@ -8,7 +8,7 @@ from pathlib import Path
 
 from marla.local.cloud import ROOT
 
-STEPS = ["workers", "end_to_end", "growth"]
+STEPS = ["workers", "end_to_end", "growth", "catalogue"]
 
 
 def test_the_benchmark_measures_and_reports(tmp_path: Path) -> None:
