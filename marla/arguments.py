@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +14,14 @@ from mapreduce.formats import FORMATS
 from . import generate
 
 DEFAULT_HEAD = 10
+LIMITS = {  # of the fields of an execution's input, as the state machine has them
+    "partitions": (1, 1000),
+    "fanIn": (2, 1000),
+    "splitBytes": (1, 5_497_558_138_880),
+    "concurrency": (1, 10_000),
+    "maxBadRecords": (0, 1_000_000),
+    "maxRecordBytes": (1, 1_000_000_000),
+}
 OUTPUTS = ["csv", "jsonl", "text", "raw", "parquet"]
 
 
@@ -90,7 +98,7 @@ class Grammar:
             default=[],
             metavar="NAME=VALUE",
             help="a parameter of the job, or the value of $NAME in the query: a number, true, false or a text"
-            """ (one that looks like a number in quotes, as 'code="007"')""",
+            """ (in a query, one that looks like a number in quotes, as 'code="007"')""",
         )
         add = run.add_argument_group("what the input holds").add_argument
         add(
@@ -104,18 +112,43 @@ class Grammar:
         add("--delimiter", metavar="CHARACTER", help=r"of csv input (,); \t is a tab")
         add("--quote", metavar="CHARACTER", help='of csv input ("); "" if it has no quoting')
         add = run.add_argument_group("how").add_argument
-        add("--partitions", type=int, metavar="R", help="result objects (1)")
+        add("--partitions", type=_within("partitions"), metavar="R", help="result objects (1)")
         add(
             "--partitioning",
             choices=["hash", "range"],
             help="what makes a partition: a hash of keys; or a range of keys, so that result objects are in "
             "order one after the other (the job's own, mostly hash)",
         )
-        add("--fan-in", type=int, metavar="N", help="outputs that a reducer merges (by their size)")
-        add("--split-bytes", type=_size, metavar="SIZE", help="input of a mapper, such as 64MB")
-        add("--concurrency", type=int, metavar="N", help="workers at work at once (the stack's default)")
-        add("--max-bad-records", type=int, metavar="N", help="bad records to set aside, not fail for (0)")
-        add("--max-record-bytes", type=_size, metavar="SIZE", help="longest record (64MB)")
+        add(
+            "--fan-in",
+            type=_within("fanIn"),
+            metavar="N",
+            help="outputs that a reducer merges (by their size)",
+        )
+        add(
+            "--split-bytes",
+            type=_within("splitBytes", _size),
+            metavar="SIZE",
+            help="input of a mapper, such as 64MB",
+        )
+        add(
+            "--concurrency",
+            type=_within("concurrency"),
+            metavar="N",
+            help="workers at work at once (the stack's default)",
+        )
+        add(
+            "--max-bad-records",
+            type=_within("maxBadRecords"),
+            metavar="N",
+            help="bad records to set aside, not fail for (0)",
+        )
+        add(
+            "--max-record-bytes",
+            type=_within("maxRecordBytes", _size),
+            metavar="SIZE",
+            help="longest record (64MB)",
+        )
         add("--output", choices=OUTPUTS, help="format of the result, if not the job's own")
         add("--name", help="of the execution, and so of the job")
         add("--cross-region", action="store_true", help="read buckets in other Regions too")
@@ -204,6 +237,22 @@ def _count(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"got {text!r}; give a whole number")
     return int(text)
+
+
+def _within(field: str, read: Callable[[str], int] = int) -> Callable[[str], int]:
+    """Return what reads a number, and refuses one that the state machine would."""
+    low, high = LIMITS[field]
+
+    def number(text: str) -> int:
+        try:
+            value = read(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"got {text!r}; give a whole number from {low} to {high}")
+        return value
+
+    return number
 
 
 def _add_where(command: argparse.ArgumentParser) -> None:

@@ -103,9 +103,11 @@ def _run(options: argparse.Namespace) -> int:
         _say(f"Interrupted: the execution is stopped. {arn}")
         raise
     status = _finish(stack, arn, progress, options, inputs.uploaded(given, stack))
-    brought = options.out or options.json
-    if progress.output and not brought and (asked.is_query or _is_text(progress.output["result"])):
-        _show(stack, progress.output, DEFAULT_HEAD)
+    if progress.output and not (options.out or options.json) and not _is_raw(progress.output["result"]):
+        try:
+            _show(stack, progress.output, DEFAULT_HEAD)
+        except CloudError as error:  # that it cannot be shown is no failure of the job
+            _say(str(error))
     return status
 
 
@@ -155,9 +157,13 @@ def _bring(stack: Stack, output: dict[str, Any], options: argparse.Namespace) ->
     uris, counters = output["result"], output["counters"]
     document = {"columns": output.get("columns", []), "result": uris}
     document |= {"counters": counters, "warnings": output.get("warnings", []), "steps": output["steps"]}
-    if counters["rejects"]:
-        folder = uris[0].partition("result/")[0] + "rejects/"
-        _say(f"{counters['rejects']:,} records could not be read; they are set aside in {folder}")
+    if rejects := counters["rejects"]:
+        they = (
+            "1 record could not be read; it is"
+            if rejects == 1
+            else f"{rejects:,} records could not be read; they are"
+        )
+        _say(f"{they} set aside in {' and '.join(_folders_of_rejects(output))}")
     if options.out:
         paths = results.fetch(stack, uris, options.out)
         document["files"] = [str(path) for path in paths]
@@ -165,6 +171,16 @@ def _bring(stack: Stack, output: dict[str, Any], options: argparse.Namespace) ->
     else:
         _say(f"Result: {_described(uris)}")
     return document
+
+
+def _folders_of_rejects(output: dict[str, Any]) -> list[str]:
+    """Return where bad records are: with each stage whose mappers, beyond those of a sample, met some."""
+    job = output["result"][0].rpartition("/stage-")[0]
+    return [
+        f"{job}/stage-{step['stage']}/rejects/"
+        for step in output["steps"]
+        if step["step"] == 0 and step["rejects"] and not step.get("sample")
+    ]
 
 
 def _show(stack: Stack, output: dict[str, Any], count: int) -> None:
@@ -209,6 +225,10 @@ def _result(options: argparse.Namespace) -> int:
 
 def _is_text(uris: list[str]) -> bool:
     return uris[0].endswith(".txt")
+
+
+def _is_raw(uris: list[str]) -> bool:
+    return uris[0].endswith(".bin")
 
 
 def _described(uris: list[str]) -> str:

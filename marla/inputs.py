@@ -35,11 +35,20 @@ class Upload(NamedTuple):
 
 
 class Input(NamedTuple):
-    """What the INPUT arguments of one name stand for."""
+    """What the INPUT arguments of one name stand for, in their order: URIs, and files that go together."""
 
     name: str
-    uris: list[str]
-    uploads: list[Upload]
+    places: list[str | list[Upload]]
+
+    @property
+    def uris(self) -> list[str]:
+        """Those of objects that are in S3 already."""
+        return [place for place in self.places if isinstance(place, str)]
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """All of its files."""
+        return [each for place in self.places if not isinstance(place, str) for each in place]
 
 
 class Located(NamedTuple):
@@ -59,17 +68,27 @@ def plan(operands: Iterable[Operand]) -> list[Input]:
     """
     places: dict[str, list[str]] = {}
     for name, place in operands:
+        if not place:  # as a path it is the folder that one is in, which an unset variable does not mean
+            got = f"nothing behind {name}=" if name else "an empty text"
+            raise UsageError(f"INPUT: got {got}; give files, folders or s3:// URIs ($VARIABLE may be unset)")
         places.setdefault(name, []).append(place)
     return [_plan_one(name, some) for name, some in places.items()]
 
 
 def _plan_one(name: str, places: list[str]) -> Input:
-    uris = [place for place in places if place.startswith("s3://")]
-    for uri in uris:
-        if not _BUCKET.fullmatch(_bucket(uri)):
-            raise UsageError(f"INPUT: got {uri!r}; give a URI such as s3://bucket/folder/")
-    local = [place for place in places if not place.startswith("s3://")]
-    return Input(name, uris, plan_uploads(local) if local else [])
+    planned: list[str | list[Upload]] = []
+    for in_s3, some in itertools.groupby(places, lambda place: place.startswith("s3://")):
+        if in_s3:
+            planned += map(_checked, some)
+        else:
+            planned.append(plan_uploads(list(some)))
+    return Input(name, planned)
+
+
+def _checked(uri: str) -> str:
+    if not _BUCKET.fullmatch(_bucket(uri)):
+        raise UsageError(f"INPUT: got {uri!r}; give a URI such as s3://bucket/folder/")
+    return uri
 
 
 def resolve(
@@ -85,11 +104,11 @@ def resolve(
         for bucket in dict.fromkeys(_bucket(uri) for one in inputs for uri in one.uris):
             _check_region(stack, bucket)
     upload([each for one in inputs for each in one.uploads], stack, advance)
-    return [Located(one.name, uri) for one in inputs for uri in [*one.uris, *_uploaded_to(one, stack)]]
+    return [Located(one.name, _uri(place, stack)) for one in inputs for place in one.places]
 
 
-def _uploaded_to(input: Input, stack: Stack) -> list[str]:
-    return [f"s3://{stack.job_bucket}/{input.uploads[0].folder}"] if input.uploads else []
+def _uri(place: str | list[Upload], stack: Stack) -> str:
+    return place if isinstance(place, str) else f"s3://{stack.job_bucket}/{place[0].folder}"
 
 
 def uploaded(inputs: list[Input], stack: Stack) -> dict[str, Path]:
@@ -120,15 +139,15 @@ def plan_uploads(arguments: list[str]) -> list[Upload]:
     """Return the uploads for files, folders (all files below) and globs; hidden files are left out.
 
     The keys begin with a digest of the files' paths, sizes and times of change, so that the same files are
-    found again at the same keys and not uploaded twice.
+    found again at the same keys and not uploaded twice. They are in the order of the arguments.
     """
-    files = [(path, name) for argument in arguments for path, name in _files(argument)]
+    groups = [list(_files(path)) for argument in arguments for path in _paths(argument)]
+    files = list(_in_order([group for group in groups if group]))
     if not files:
         raise UsageError(f"INPUT: no files under {', '.join(arguments)}")
-    names = _distinct_names(files)
     states = [path.stat() for path, _ in files]
     digest = hashlib.blake2b(digest_size=8)
-    for (path, _), name, state in zip(files, names, states, strict=True):
+    for (path, name), state in zip(files, states, strict=True):
         digest.update(
             f"{path.resolve()}\0{name}\0{state.st_size}\0{state.st_mtime_ns}\n".encode(
                 errors="surrogateescape"
@@ -136,13 +155,12 @@ def plan_uploads(arguments: list[str]) -> list[Upload]:
         )
     prefix = f"input/{digest.hexdigest()}/"
     return [
-        Upload(path, prefix + name, state.st_size)
-        for (path, _), name, state in zip(files, names, states, strict=True)
+        Upload(path, prefix + name, state.st_size) for (path, name), state in zip(files, states, strict=True)
     ]
 
 
-def _files(argument: str) -> Iterator[tuple[Path, str]]:
-    """Yield the files that an argument stands for, each with a name relative to it."""
+def _paths(argument: str) -> list[Path]:
+    """Return the files and folders that an argument stands for."""
     paths = (
         [Path(argument)]
         if Path(argument).exists()
@@ -152,29 +170,44 @@ def _files(argument: str) -> Iterator[tuple[Path, str]]:
         raise UsageError(
             f"INPUT: got {argument!r}, which is no file, folder or glob with matches; nor an s3:// URI"
         )
-    for path in paths:
-        if path.is_dir():
-            below = sorted(file for file in path.rglob("*") if file.is_file())
-            relative = [(file, file.relative_to(path)) for file in below]
-            yield from (
-                (file, name.as_posix())
-                for file, name in relative
-                if not any(p.startswith(".") for p in name.parts)
-            )
-        else:
-            yield path, path.name
+    return paths
 
 
-def _distinct_names(files: list[tuple[Path, str]]) -> list[str]:
-    """Number names that occur twice (a/x.csv and b/x.csv given as two files)."""
-    used: set[str] = set()
-    names = []
-    for _, name in files:
-        candidates = itertools.chain([name], (f"{number}/{name}" for number in itertools.count(1)))
-        distinct = next(candidate for candidate in candidates if candidate not in used)
-        used.add(distinct)
-        names.append(distinct)
-    return names
+def _files(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield a file, or all below a folder, each with a name relative to it."""
+    if path.is_dir():
+        below = sorted(file for file in path.rglob("*") if file.is_file())
+        relative = [(file, file.relative_to(path)) for file in below]
+        yield from (
+            (file, name.as_posix())
+            for file, name in relative
+            if not any(p.startswith(".") for p in name.parts)
+        )
+    elif path.is_file():
+        yield path, path.name
+    else:  # a pipe, as of <(command), can be read only once, and its size is not known
+        raise UsageError(
+            f"INPUT: got {str(path)!r}, which is no regular file; write it to a file, and give that"
+        )
+
+
+def _in_order(groups: list[list[tuple[Path, str]]]) -> Iterator[tuple[Path, str]]:
+    """Yield all files, with names whose order is that of the groups: in numbered folders if it takes them.
+
+    Objects are read in the order of their keys, and jobs such as `sort` promise that of the input.
+    """
+    by_name = sorted(
+        (name.encode(errors="surrogateescape"), number)
+        for number, group in enumerate(groups)
+        for _, name in group
+    )
+    distinct = len({name for name, _ in by_name}) == len(by_name)
+    if distinct and all(before <= after for (_, before), (_, after) in itertools.pairwise(by_name)):
+        yield from itertools.chain.from_iterable(groups)
+        return
+    width = len(str(len(groups)))
+    for number, group in enumerate(groups, 1):
+        yield from ((path, f"{number:0{width}}/{name}") for path, name in group)
 
 
 def upload(uploads: list[Upload], stack: Stack, advance: Advance) -> None:

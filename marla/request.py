@@ -207,6 +207,8 @@ def parameters(given: list[str], declared: Mapping[str, Parameter]) -> dict[str,
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"--param: got {text!r}; give name=value")
+        if name in params:
+            raise UsageError(f"--param: got {text!r}, and {name} before it; leave one of them out")
         if name in declared and declared[name].type is str:
             params[name] = value
         else:

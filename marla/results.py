@@ -23,14 +23,25 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Raise UsageError if a folder holds parts of another result, which would mix with this one."""
+    """Raise UsageError if a folder cannot be written, or holds parts of another result.
+
+    Those would mix with this one.
+    """
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"--out: {folder} is a file; give a folder")
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        with tempfile.TemporaryDirectory(prefix=".marla-", dir=there):
+            pass  # permissions alone do not tell: nobody makes a folder in /proc
+    except OSError as error:
+        raise UsageError(
+            f"--out: {folder} cannot be written: {error.strerror}; give another folder"
+        ) from error
     parts = sorted(folder.glob("part-*")) if folder.is_dir() else []
     if parts and not overwrite:
         raise UsageError(
             f"--out: {folder} holds a result already ({parts[0].name}); give another folder, or --overwrite"
         )
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out: {folder} is a file; give a folder")
 
 
 def fetch(stack: Stack, uris: list[str], folder: Path) -> list[Path]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from .limits import GenerateError
+
 Options = dict[str, str | int | float | None]  # all that decides the bytes of a table's files
 
 
@@ -25,8 +27,8 @@ class File:
         try:
             with partial_file.open("wb") as file:
                 file.writelines(blocks)
-            # Before the rename, for it must never vouch for the wrong file.
-            self._manifest.unlink(missing_ok=True)
+            # Before the rename: a manifest that never vouches for the wrong file, but says that it is ours.
+            self._manifest.write_text("{}", encoding="ascii")
             partial_file.replace(self.path)
         finally:
             partial_file.unlink(missing_ok=True)
@@ -36,6 +38,10 @@ class File:
         """Whether the file is there, complete, and made by these options."""
         manifest = self._manifest
         return self.path.exists() and manifest.exists() and manifest.read_text("ascii") == self._vouch()
+
+    def is_foreign(self) -> bool:
+        """Whether something of this name is there that was not made here: it has no manifest."""
+        return os.path.lexists(self.path) and not self._manifest.exists()
 
     @property
     def _manifest(self) -> Path:
@@ -51,11 +57,21 @@ Content = Callable[[File], Iterable[bytes]]
 
 
 def plan(directory: Path, options: Options, numbers: range, suffix: str) -> list[File]:
-    """The files of `options["table"]` with these numbers; creates the directory."""
+    """The files of `options["table"]` with these numbers; creates the directory.
+
+    Raises GenerateError if one would take the place of a file that was not made here.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    return [
+    files = [
         File(directory / f"{options['table']}-{number:05}{suffix}", number, options) for number in numbers
     ]
+    for file in files:
+        if file.is_foreign():
+            raise GenerateError(
+                f"{file.path} is there, and `marla generate` did not make it (it has no manifest beside it); "
+                "move it away, or give another DIR"
+            )
+    return files
 
 
 def make(files: list[File], content: Content, *, skip_existing: bool, processes: int | None) -> list[Path]:

@@ -339,6 +339,17 @@ def test_objects_that_are_one_record_are_not_cut(chained: Cloud, format: Any) ->
     }
 
 
+def test_a_stage_that_has_nothing_to_read_says_why(chained: Cloud) -> None:
+    chained.emits = 0
+    del chained.buckets["jobs"]["jobs/job-1/stage-0/result/part-00000.csv"]
+    del chained.buckets["jobs"]["jobs/job-1/stage-0/result/part-00001.csv"]
+    outcome = chained.execute({"stages": [{"job": "a"}, {"job": "b"}], "input": IN})
+    assert outcome.error == "NoInput"
+    assert outcome.cause == (
+        "stage 1: has nothing to read, for stage 0 gave no rows; 0 of its 2000 records could not be read"
+    )
+
+
 @pytest.mark.parametrize("name", ["", 1, ["a"]])
 def test_the_name_of_an_input_is_a_text(chained: Cloud, name: Any) -> None:
     problem = problems(chained, {"job": "a", "input": {"uri": IN, "name": name}})

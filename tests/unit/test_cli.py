@@ -13,10 +13,11 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from rich.console import Console
 
-from marla import cli, request, results, view
-from marla.arguments import Grammar
+from marla import cli, execution, request, results, view
+from marla.arguments import LIMITS, Grammar
 from marla.errors import CloudError, UsageError
 from marla.execution import Phase, Progress
 from marla.inputs import Located
@@ -77,6 +78,10 @@ def test_a_format_is_sent_with_each_input() -> None:
         (["--format", "csv", "--quote", "ab"], "--quote: got 'ab'; give one character"),
         (["--columns", "a INT"], "--columns: got 'a INT'; it goes with --sql"),
         (["--param", "prefix"], "--param: got 'prefix'; give name=value"),
+        (
+            ["--param", "prefix=1", "--param", "prefix=2"],
+            "--param: got 'prefix=2', and prefix before it; leave",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_refused_with_what_to_do(arguments: list[str], message: str) -> None:
@@ -147,6 +152,38 @@ def test_an_unknown_option_is_refused_with_the_one_that_was_meant(
     assert exit_.value.code == 2
     assert f"{option}: there is no such option" in (said := capsys.readouterr().err)
     assert remedy in said
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "limits"),
+    [
+        ("--partitions", "0", "1 to 1000"),
+        ("--partitions", "1001", "1 to 1000"),
+        ("--partitions", "two", "1 to 1000"),
+        ("--fan-in", "1", "2 to 1000"),
+        ("--concurrency", "0", "1 to 10000"),
+        ("--max-bad-records", "-1", "0 to 1000000"),
+        ("--max-record-bytes", "2GB", "1 to 1000000000"),
+        ("--split-bytes", "9000GB", "1 to 5497558138880"),
+    ],
+)
+def test_numbers_that_the_state_machine_refuses_are_wrong_usage(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, limits: str
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["run", "wordcount", "x", option, value])
+    assert exit_.value.code == 2
+    assert f"{option}: got '{value}'; give a whole number from {limits}\n" in capsys.readouterr().err
+
+
+def test_limits_are_those_of_the_state_machine() -> None:
+    definition = yaml.safe_load(Path("statemachine/mapreduce.asl.yaml").read_text())
+    [limits] = [
+        state["Assign"]["limits"]
+        for state in definition["States"].values()
+        if "limits" in state.get("Assign", {})
+    ]
+    assert {name: (one["low"], one["high"]) for name, one in limits.items()} == LIMITS
 
 
 def test_more_than_a_command_takes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -265,6 +302,35 @@ def test_a_text_is_shown_as_its_lines(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "more", "shown"),
+    [
+        ("part-0.csv", b"a,1\n", [], [["word", "n"], ["a", "1"]]),
+        ("part-0.jsonl", b'{"word": "a", "n": 1}\n', [], [["word", "n"], ["a", "1"]]),
+        ("part-0.txt", b"a\t1\n" * 11, [], [["a", "1"]] * 10),
+        ("part-0.bin", b"a1", [], []),
+        ("part-0.csv", b"a,1\n", ["--out", "new"], []),
+    ],
+)
+def test_a_job_shows_its_first_rows_unless_they_are_brought(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+    data: bytes,
+    more: list[str],
+    shown: list[list[str]],
+) -> None:
+    output = {"result": [f"s3://b/{name}"], "columns": ["word", "n"], "counters": {"resultRecords": 1}}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_connect", lambda options, start: stack_with({name: data}))
+    monkeypatch.setattr(execution, "start", lambda stack, document, name: "arn")
+    monkeypatch.setattr(cli, "_follow", lambda stack, arn, title: Progress(output=output))
+    monkeypatch.setattr(cli, "_finish", lambda *arguments: cli.SUCCESS)
+    assert cli.main(["run", "wordcount", "s3://bucket/x/", "--cross-region", *more]) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == shown
+
+
 def parquet(folder: Path, query: str) -> bytes:
     path = folder / "made.parquet"
     duckdb.sql(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
@@ -319,6 +385,16 @@ def test_a_folder_with_a_result_is_not_overwritten_unasked(tmp_path: Path) -> No
         results.check_folder(tmp_path, overwrite=False)
     results.check_folder(tmp_path, overwrite=True)
     results.check_folder(tmp_path / "new", overwrite=False)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for folder in (Path("/proc/x/y"), tmp_path / "file" / "x"):
+        assert cli.main(["run", "wordcount", "x", "--out", str(folder)]) == 2
+        assert f"--out: {folder} cannot be written: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

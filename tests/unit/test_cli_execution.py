@@ -388,6 +388,30 @@ def test_the_summary_names_stages_and_says_nothing_of_one_partition_or_none() ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("rejects", "said"),
+    [
+        ((1, 0), "1 record could not be read; it is set aside in s3://b/jobs/j/stage-0/rejects/\n"),
+        (
+            (1_000, 1),
+            "1,001 records could not be read; they are set aside in s3://b/jobs/j/stage-0/rejects/ and "
+            "s3://b/jobs/j/stage-1/rejects/\n",
+        ),
+    ],
+)
+def test_bad_records_are_where_their_stage_set_them_aside(
+    capsys: pytest.CaptureFixture[str], rejects: tuple[int, int], said: str
+) -> None:
+    sample = done(True, 0, 0, 1, rejects=7)
+    output = {
+        "result": ["s3://b/jobs/j/stage-1/result/part-00000.csv"],
+        "counters": {"rejects": sum(rejects)},
+        "steps": [sample, *(done(False, stage, 0, 1, rejects=bad) for stage, bad in enumerate(rejects))],
+    }
+    cli._bring(stack_of(FakeStepFunctions([])), output, Grammar().parse(["watch", "job-1"]))
+    assert said in capsys.readouterr().err
+
+
 def test_warnings_are_shown_to_people_and_go_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
     warning = "stage 0: the key a has 9 of 10 values, more than the share of one of 4 partitions"
     steps = [done(False, 0, 0, 1, largestKey={"key": "a", "values": 9})]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,40 @@ def test_a_glob_stands_for_its_matches(tmp_path: Path) -> None:
 
 def test_files_of_one_name_in_two_folders_are_both_uploaded(tmp_path: Path) -> None:
     folder = make(tmp_path, x__a_dot_csv="1", y__a_dot_csv="2")
-    assert names(inputs.plan_uploads([f"{folder}/x/a.csv", f"{folder}/y/a.csv"])) == ["a.csv", "1/a.csv"]
+    assert names(inputs.plan_uploads([f"{folder}/x/a.csv", f"{folder}/y/a.csv"])) == ["1/a.csv", "2/a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["a.txt", "b.txt"], ["a.txt", "b.txt"]),
+        (["b.txt", "a.txt"], ["1/b.txt", "2/a.txt"]),
+        (["b.txt", "sub", "a.txt"], ["1/b.txt", "2/c.txt", "3/a.txt"]),
+        (["b.txt"] * 10, [f"{number:02}/b.txt" for number in range(1, 11)]),
+    ],
+)
+def test_files_are_in_the_order_of_the_arguments(
+    tmp_path: Path, arguments: list[str], expected: list[str]
+) -> None:
+    folder = make(tmp_path, a_dot_txt="1", b_dot_txt="2", sub__c_dot_txt="3")
+    found = names(inputs.plan_uploads([f"{folder}/{name}" for name in arguments]))
+    assert found == expected == sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("", "got an empty text"), ("left", "got nothing behind left=")]
+)
+def test_an_empty_argument_is_not_the_folder_that_one_is_in(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=rf"^INPUT: {message}; give files, folders or s3:// URIs"):
+        plan([""], name)
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(
+        UsageError, match=r"^INPUT: got '.*/pipe', which is no regular file; write it to a file"
+    ):
+        plan([str(tmp_path / "pipe")])
 
 
 def test_no_two_files_get_one_name_whatever_their_folders_are_called(tmp_path: Path) -> None:
@@ -124,9 +158,10 @@ def test_the_same_files_are_not_uploaded_twice_and_changed_ones_are(stack: Stack
 
 def test_uris_and_files_go_together(stack: Stack, tmp_path: Path) -> None:
     make(tmp_path, a_dot_csv="1")
-    located = inputs.resolve(plan([f"s3://{BUCKET}/x/", str(tmp_path)]), stack, nothing)
-    assert located[0] == ("", f"s3://{BUCKET}/x/")
-    assert len(located) == 2
+    places = [f"s3://{BUCKET}/x/", str(tmp_path), f"s3://{BUCKET}/a/"]
+    located = inputs.resolve(plan(places), stack, nothing)
+    assert [located[0], located[2]] == [("", f"s3://{BUCKET}/x/"), ("", f"s3://{BUCKET}/a/")]
+    assert uploaded(stack) == {located[1].uri.removeprefix(f"s3://{BUCKET}/") + "a.csv": b"1"}
 
 
 def test_inputs_of_several_names_are_uploaded_together_each_to_a_folder(stack: Stack, tmp_path: Path) -> None:
@@ -140,10 +175,10 @@ def test_inputs_of_several_names_are_uploaded_together_each_to_a_folder(stack: S
     shown: list[tuple[int, int]] = []
     given = inputs.plan(operands)
     located = inputs.resolve(given, stack, lambda done, total: shown.append((done, total)))
-    assert [name for name, _ in located] == ["visits", "visits", "pages"]
-    assert located[0].uri == f"s3://{BUCKET}/x/"
-    visits, pages = (one.uri.removeprefix(f"s3://{BUCKET}/") for one in located[1:])
-    assert uploaded(stack) == {pages + "a.csv": b"1", visits + "a.csv": b"22", visits + "b.csv": b"333"}
+    assert [name for name, _ in located] == ["visits", "visits", "visits", "pages"]
+    first, other, last, pages = (one.uri.removeprefix(f"s3://{BUCKET}/") for one in located)
+    assert other == "x/"
+    assert uploaded(stack) == {pages + "a.csv": b"1", last + "a.csv": b"22", first + "b.csv": b"333"}
     assert max(shown) == (6, 6)
     assert {total for _, total in shown} == {6}
     assert set(inputs.uploaded(given, stack)) == {f"s3://{BUCKET}/{key}" for key in uploaded(stack)}

@@ -230,10 +230,31 @@ def test_an_existing_file_that_was_cut_short_is_replaced(
     assert path.read_bytes() == whole
 
 
-def test_data_without_its_manifest_is_replaced(tmp_path: Path) -> None:
-    path = uservisits(tmp_path, 20_000, 1, urls=PAGES)[0]
-    (tmp_path / ".uservisits-00000.csv.json").unlink()
-    before = inodes([path])
+@pytest.mark.parametrize("skip_existing", [False, True])
+@pytest.mark.parametrize("table", [uservisits, rankings])
+def test_a_file_that_was_not_made_here_is_never_replaced(
+    tmp_path: Path, table: Callable[..., list[Path]], skip_existing: bool
+) -> None:
+    own = tmp_path / f"{table.__name__}-00001.csv"
+    own.write_text("mine")
+    with pytest.raises(GenerateError, match=rf"{own.name} is there, .*; move it away, or give another DIR"):
+        table(tmp_path, 20_000, 2, urls=PAGES, skip_existing=skip_existing)
+    assert own.read_text() == "mine"
+    assert names(tmp_path) == {own.name}
+
+
+def test_data_whose_manifest_was_not_completed_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(path: Path, target: Path) -> Path:
+        path.rename(target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            uservisits(tmp_path, 20_000, 1, urls=PAGES)
+    before = inodes([tmp_path / "uservisits-00000.csv"])
     assert inodes(uservisits(tmp_path, 20_000, 1, urls=PAGES, skip_existing=True)) != before
 
 
