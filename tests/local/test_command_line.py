@@ -385,7 +385,7 @@ def test_bad_records_are_set_aside_and_said(tmp_path: Path) -> None:
     done = marla("run", "uservisits", tmp_path / "visits.csv", "--max-bad-records", "1", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["counters"]["rejects"] == 1
-    assert "1 records could not be read; they are set aside in s3://" in done.stderr
+    assert "1 record could not be read; it is set aside in s3://" in done.stderr
 
 
 def test_the_variables_for_other_tools_are_printed_as_a_shell_takes_them() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mapreduce import catalogue
 from marla import cli
 from marla.stack import Stack
 from tests.local.conftest import READABLE, UNREADABLE, Job, Put, Run
@@ -38,7 +39,7 @@ def fail(run: Run) -> Run:
         ({"partitions": 0}, "partitions: got 0", "give a whole number from 1 to 1000"),
         ({"splitBytes": "64MB"}, "splitBytes: got 64MB", "give a whole number"),
         ({"splitByte": 64}, "splitByte: unknown field", "the fields are"),
-        ({"output": "xlsx"}, "output: got xlsx", "give csv, jsonl or parquet"),
+        ({"output": "xlsx"}, "output: got xlsx", "give csv, jsonl, parquet, text or raw"),
         ({"input": "bucket/prefix"}, "input: got bucket/prefix", "s3://bucket/prefix/"),
     ],
 )
@@ -64,10 +65,7 @@ def test_all_wrong_options_are_told_at_once(fail: Run) -> None:
 def test_an_unknown_job_fails_with_the_jobs_that_there_are(fail: Run) -> None:
     job = fail(job="wordcuont", input=f"s3://{READABLE}/")
     assert job.failure.name == "UnknownJob"
-    assert (
-        "'wordcuont'; the jobs are aggregate, scan, uservisits, uservisits-sql, wordcount"
-        in job.failure.cause
-    )
+    assert f"'wordcuont'; the jobs are {', '.join(catalogue.names())}" in job.failure.cause
     assert job.keys("") == []
 
 

@@ -130,7 +130,7 @@ class ObjectFile:
         self._lock = Lock()
         self._tail = tail.data
         self.size = tail.size
-        self.bytes_read = len(tail.data)
+        self.bytes_read = 0
 
     def read(self, start: int, stop: int) -> bytes:
         stop = min(stop, self.size)
