@@ -117,7 +117,7 @@ class _Stage:
         job = self.job
         if any(map(_is_reference, self.fields["params"].values())):
             # What an earlier stage makes of it is not known, but that the stage writes this output is.
-            output_format(job if isinstance(job, SqlJob) else job.__new__(job), self.fields.get("output"))
+            output_format(job, self.fields.get("output"))
             return
         try:
             check(self.fields)

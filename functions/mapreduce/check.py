@@ -9,6 +9,7 @@ from .errors import InvalidParameter
 from .events import InputSpec, JobSpec
 from .formats import Csv, Format, Parquet, format_from
 from .job import Job
+from .named import check_none_missing, of_input
 from .pipeline import Pipeline
 from .results import output_format
 from .sqljob import SqlJob
@@ -39,11 +40,7 @@ def check(event: dict[str, Any]) -> dict[str, Any]:
     ]
     for input, fields in zip(given, inputs, strict=True):
         input_format(job, input, fields.get("format"))
-    for name in job.inputs:
-        if name not in [input.name for input in given]:
-            raise InvalidParameter(
-                f"input: got none with the name {name}; the job reads {', '.join(job.inputs)}"
-            )
+    check_none_missing(job.inputs, [input.name for input in given])
     output_format(job, spec.output)
     return {
         "params": {name: getattr(job, name) for name in job.parameters()},
@@ -65,9 +62,7 @@ def _check_later(stage: dict[str, Any]) -> None:
     """
     job: type[Job] | SqlJob = SqlJob(map="") if "sql" in stage else catalogue.of_one_stage(stage["job"])
     output_format(job, stage.get("output"))
-    partitions = stage.get("partitions", 1)
-    ranged = stage.get("partitioning") == "range" and not (isinstance(partitions, int) and partitions == 1)
-    if isinstance(job, SqlJob) and ranged:
+    if isinstance(job, SqlJob) and stage.get("partitioning") == "range":
         raise InvalidParameter(
             "partitioning: got range, but a stage is a SQL job, whose partitions are made by hash; say hash "
             "in that stage"
@@ -79,14 +74,7 @@ def input_format(job: Job, input: InputSpec, requested: object) -> Format:
 
     Raises InvalidParameter; for a job of several inputs, if it has none of this name.
     """
-    default = job.format
-    if job.inputs:
-        if input.name not in job.inputs:
-            raise InvalidParameter(
-                f"input.name: got {input.name or 'nothing'}; the job reads {', '.join(job.inputs)}: "
-                "say of each input which of them it is"
-            )
-        default = job.inputs[input.name]
+    default = of_input(job.inputs, input.name) if job.inputs else job.format
     format = format_from(requested, default)
     if isinstance(format, Parquet):
         raise InvalidParameter(

@@ -137,6 +137,11 @@ class MapTask:
     sample: int
     boundaries: str
 
+    @property
+    def objects(self) -> int:
+        """How many objects the pieces are of."""
+        return len({piece.key for piece in self.pieces})
+
     @classmethod
     def from_event(cls, event: Any) -> MapTask:
         """Read a mapper's event. Raises InvalidTask."""

@@ -62,14 +62,7 @@ def run_map_task(task: MapTask, store: ObjectStore, bucket: str) -> dict[str, in
             store.write(bucket, output_key(task.prefix, MAP_STEP, 0, task.task), intermediate=True)
         )
         records_out = shuffle.write(output, pool)
-    return {
-        "recordsIn": mapper.records,
-        "recordsOut": records_out,
-        "bytesIn": mapper.bytes,
-        "bytesOut": output.size,
-        "rejects": rejects.count,
-        "objects": len({piece.key for piece in task.pieces}),
-    }
+    return mapper.counters(task, records_out, output.size)
 
 
 class Mapper:
@@ -85,6 +78,17 @@ class Mapper:
         self._check_at = CHECK_PAIRS
         self._check_at_bytes = CHECK_BYTES
         self._shuffle_error: Exception | None = None
+
+    def counters(self, task: MapTask, records_out: int, bytes_out: int) -> dict[str, int]:
+        """Return the counters of a task of which this mapper has mapped all pieces."""
+        return {
+            "recordsIn": self.records,
+            "recordsOut": records_out,
+            "bytesIn": self.bytes,
+            "bytesOut": bytes_out,
+            "rejects": self._rejects.count,
+            "objects": task.objects,
+        }
 
     def map_piece(self, piece: Piece, blocks: Iterator[Block], format: Format, store: ObjectStore) -> None:
         """Map all records of a piece. Raises BadRecord for one too many that cannot be read."""

@@ -72,14 +72,7 @@ def run_sample_task(task: MapTask, job: Job, store: ObjectStore, bucket: str) ->
         ThreadPoolExecutor(1) as pool,
     ):
         records_out = shuffle.write(output, pool)
-    return {
-        "recordsIn": mapper.records,
-        "recordsOut": records_out,
-        "bytesIn": mapper.bytes,
-        "bytesOut": output.size,
-        "rejects": 0,
-        "objects": len({piece.key for piece in task.pieces}),
-    }
+    return mapper.counters(task, records_out, output.size)
 
 
 class _PassedOver(Rejects):
@@ -89,9 +82,8 @@ class _PassedOver(Rejects):
         self.count = 0
         self.limit = 1  # with 0 the mapper would not keep back the pairs of a record
 
-    def add(self, piece: Piece, reject: Reject, cause: Exception | None = None) -> None:  # noqa: ARG002
-        """Pass it over."""
-        self.count += 1
+    def add(self, piece: Piece, reject: Reject, cause: Exception | None = None) -> None:
+        """Pass it over, uncounted: the map task counts it."""
 
 
 class Weights:

@@ -1,3 +1,4 @@
+import resource
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -77,3 +78,12 @@ def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mapreduce.sampled_parts.LEAST_BYTES", 128 << 10)
     monkeypatch.setattr("mapreduce.sampled_parts.BYTES_PER_PARTITION", 1 << 10)
     monkeypatch.setattr("mapreduce.sampled_parts.START_BYTES", 1 << 10)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[int]:
+    """No file may grow beyond this many bytes, as if the disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    yield 1_000_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

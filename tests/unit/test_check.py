@@ -81,6 +81,11 @@ def test_a_check_tells_all_parameters_and_columns() -> None:
         ),
         ({"later": [{"sql": "FROM input", "output": "text"}]}, InvalidParameter, "output: got 'text'"),
         (
+            {"later": [{"job": "scan", "partitioning": "range", "partitions": 1}]},
+            InvalidParameter,
+            "partitioning: got range, but a stage is a SQL job",
+        ),
+        (
             {"later": [{"job": "scan", "partitioning": "range", "partitions": 2}]},
             InvalidParameter,
             "partitioning: got range, but a stage is a SQL job",

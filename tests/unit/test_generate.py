@@ -1,7 +1,6 @@
 import hashlib
-import resource
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -38,15 +37,6 @@ def visits(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
     return rows(rankings(tmp_path_factory.mktemp("pages"), None, 3, urls=100_000))
-
-
-@pytest.fixture
-def small_disk() -> Iterator[int]:
-    """No file may grow beyond this many bytes, as if the disk were full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
-    yield 1_000_000
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 # The same bytes everywhere

@@ -1,8 +1,7 @@
 """What all tables have in common."""
 
 import hashlib
-import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,15 +37,6 @@ HASHES = {
 @pytest.fixture(params=VARIANTS)
 def table(request: pytest.FixtureRequest) -> Table:
     return VARIANTS[request.param]
-
-
-@pytest.fixture
-def small_disk() -> Iterator[int]:
-    """No file may grow beyond this many bytes, as if the disk were full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
-    yield 1_000_000
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def digest(paths: list[Path]) -> str:

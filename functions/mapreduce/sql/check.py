@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import InvalidParameter
 from ..events import InputSpec
+from ..named import check_none_missing
 from ..results import output_format
 from ..sqljob import SqlJob
 from .arguments import check_arguments
@@ -61,11 +62,7 @@ def _sources(plan: Plan, inputs: Sequence[Mapping[str, Any]]) -> list[Source]:
         table_format(fields.get("format"), found[-1].format, key="")
     if "" in plan.sources:
         return found or [plan.sources[""]]
-    for name in plan.sources:
-        if name not in [source.name for source in found]:
-            raise InvalidParameter(
-                f"input: got none with the name {name}; the job reads {', '.join(plan.sources)}"
-            )
+    check_none_missing(plan.sources, [source.name for source in found])
     return found
 
 

@@ -57,7 +57,7 @@ def run_sql_map_task(task: MapTask, job: SqlJob, store: ObjectStore, bucket: str
         "bytesIn": mapper.bytes,
         "bytesOut": output.size,
         "rejects": rejects.count,
-        "objects": len({piece.key for piece in task.pieces}),
+        "objects": task.objects,
     }
 
 

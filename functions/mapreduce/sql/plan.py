@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import InvalidParameter, InvalidQuery
 from ..events import InputSpec
+from ..named import of_input
 from ..sqljob import SqlJob
 from .database import Column, Statement
 from .derive import columns_grouped_by, derive
@@ -64,12 +65,7 @@ class Plan:
         Raises InvalidParameter if it is none that the job reads, InvalidQuery for wrong columns.
         """
         name = "" if "" in self.sources else input.name
-        if name not in self.sources:
-            raise InvalidParameter(
-                f"input.name: got {name or 'nothing'}; the job reads {', '.join(self.sources)}: say of each "
-                "input which of them it is"
-            )
-        source = self.sources[name]
+        source = of_input(self.sources, name)
         if input.columns is None:
             return source
         field = "input.columns"
