@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from mapreduce import Job, parameter
+from mapreduce import BadRecord, Job, parameter
 
 from ._pavlo import FORMAT, USERVISITS
 
@@ -18,7 +18,10 @@ class UserVisits(Job):
     prefix: int = parameter(8, "how many characters of sourceIP make a group", minimum=1)
 
     def map(self, record: list[str]) -> Iterator[tuple[str, float]]:
-        yield record[0][: self.prefix], float(record[3])
+        revenue = float(record[3])
+        if not math.isfinite(revenue):
+            raise BadRecord(f"adRevenue: got {record[3]!r}; give a finite number")
+        yield record[0][: self.prefix], revenue
 
     def combine(self, key: str, values: list[float]) -> float:
         return math.fsum(values)

@@ -11,6 +11,7 @@ from .formats import Csv, Format, Parquet, format_from
 from .job import Job
 from .named import check_none_missing, of_input
 from .pipeline import Pipeline
+from .records import check_taken
 from .results import output_format
 from .sqljob import SqlJob
 
@@ -80,8 +81,9 @@ def input_format(job: Job, input: InputSpec, requested: object) -> Format:
         raise InvalidParameter(
             "format: got parquet, which SQL jobs read; give text, csv, jsonl, fixed or whole"
         )
-    if input.columns is None:
-        return format
-    if not isinstance(format, Csv):
-        raise InvalidParameter("input.columns: a Python job takes names for csv only; leave them out")
-    return format_from({"type": "csv", "columns": input.columns}, format)
+    if input.columns is not None:
+        if not isinstance(format, Csv):
+            raise InvalidParameter("input.columns: a Python job takes names for csv only; leave them out")
+        format = format_from({"type": "csv", "columns": input.columns}, format)
+    check_taken(job, format, default)
+    return format

@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass
 
 from .errors import InvalidParameter
 from .framing import FixedLength, WholeObject
-from .lines import Csv, JsonLines, LineError, Text
+from .json_lines import JsonLines
+from .lines import HEADER_BYTES, Csv, LineError, Text
 from .parsing import BYTE_ORDER_MARK, Format, Parsed, Reject, without_mark
 from .pieces import Block, Framing
 
 __all__ = [
     "BYTE_ORDER_MARK",
     "FORMATS",
+    "HEADER_BYTES",
     "Csv",
     "Fixed",
     "Format",
@@ -40,6 +42,10 @@ class Fixed(Format):
     def __post_init__(self) -> None:
         if type(self.length) is not int or self.length < 1:
             raise InvalidParameter(f"format.length: got {self.length!r}; give a whole number of at least 1")
+
+    @property
+    def record(self) -> type:
+        return str
 
     @property
     def framing(self) -> Framing:
@@ -74,6 +80,10 @@ class Whole(Format):
     However many pieces an object is cut into, it is read in the task of its first. An object without a byte
     is no record.
     """
+
+    @property
+    def record(self) -> type:
+        return str
 
     @property
     def framing(self) -> Framing:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .pieces import BLOCK_BYTES, Block, Framing, Piece, in_parts, too_long
+from .signatures import check_is_text
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,10 @@ class WholeObject(Framing):
         return [] if piece.start else in_parts(0, piece.end)
 
     def blocks_of(self, chunks: Iterator[bytes], piece: Piece, max_record_bytes: int) -> Iterator[Block]:
-        """Yield the object as one block. Raises RecordTooLong, before much more than that is read."""
+        """Yield the object as one block.
+
+        Raises RecordTooLong, before much more than that is read; BadObject if it begins as no text does.
+        """
         parts: list[bytes] = []
         size = 0
         for chunk in chunks:
@@ -74,4 +78,6 @@ class WholeObject(Framing):
                 remedy = "leave the object out: with format whole, an object is one record"
                 raise too_long(piece.url, 0, max_record_bytes, remedy)
         if size:
-            yield Block(0, b"".join(parts))
+            block = Block(0, b"".join(parts))
+            check_is_text(block.data, piece.url, piece.compression)
+            yield block

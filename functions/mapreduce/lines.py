@@ -1,11 +1,11 @@
-"""Formats whose records are lines: text, csv, JSON lines."""
+"""Formats whose records are lines: text and csv, and what all of them have in common."""
 
 from __future__ import annotations
 
 import csv
-import json
+from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any, AnyStr, NoReturn
+from typing import Any, AnyStr
 
 from .errors import InvalidParameter
 from .parsing import BYTE_ORDER_MARK, Format, Parsed, Reject, without_mark
@@ -13,6 +13,9 @@ from .pieces import Block
 
 # Python's csv module refuses fields over 128 KiB unless told; maxRecordBytes bounds records already.
 csv.field_size_limit(1 << 40)
+
+HEADER_BYTES = 64 << 10  # that an object's header line may have, so that each of its pieces can look it up
+CARRIAGE_RETURN = "a carriage return outside of quotes, on a line that has some"
 
 
 class LineError(ValueError):
@@ -31,7 +34,7 @@ class LineFormat(Format):
         offset, data = without_mark(block)
         try:
             records = self._parse(data.decode())
-        except (ValueError, RecursionError):  # bad UTF-8, bad JSON and LineError are ValueErrors
+        except ValueError:  # bad UTF-8, bad JSON and LineError are ValueErrors
             return self._parse_line_by_line(offset, _lines(data, b"\n"))
         return Parsed(records, [], _Places(offset, data, self._skips_blank_lines))
 
@@ -46,7 +49,7 @@ class LineFormat(Format):
         for line in lines:
             try:
                 parsed = self._parse(line.decode() + "\n")
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 rejects.append(Reject(offset, f"{type(error).__name__}: {error}", line))
             else:
                 records += parsed
@@ -95,7 +98,8 @@ def _lines(data: AnyStr, newline: AnyStr) -> list[AnyStr]:
     return lines
 
 
-def _text_lines(text: str) -> list[str]:
+def text_lines(text: str) -> list[str]:
+    """Return the lines of a text without their ends, which are `\\n` or `\\r\\n`."""
     lines = _lines(text, "\n")
     if "\r" in text:
         lines = [line.removesuffix("\r") for line in lines]
@@ -107,11 +111,15 @@ class Text(LineFormat):
     """Lines of text: `map` receives a `str` without its newline. Blank lines are records too."""
 
     @property
+    def record(self) -> type:
+        return str
+
+    @property
     def _skips_blank_lines(self) -> bool:
         return False
 
     def _parse(self, text: str) -> list[Any]:
-        return _text_lines(text)
+        return text_lines(text)
 
 
 @dataclass(frozen=True)
@@ -137,17 +145,40 @@ class Csv(LineFormat):
             raise InvalidParameter(f"format.delimiter: got {self.delimiter!r}; give one character")
         if not isinstance(self.quote, str) or len(self.quote) > 1:
             raise InvalidParameter(f'format.quote: got {self.quote!r}; give one character, or "" for none')
+        for name, character in (("delimiter", self.delimiter), ("quote", self.quote)):
+            if character in {"\n", "\r"}:
+                raise InvalidParameter(
+                    f"format.{name}: got {character!r}; give a character that ends no line"
+                )
+        if self.delimiter == self.quote:
+            raise InvalidParameter(f"format.quote: got {self.quote!r}; give another than the delimiter")
+
+    @property
+    def record(self) -> type:
+        return dict if self.needs_header else list
 
     @property
     def needs_header(self) -> bool:
         return self.header and not self.columns
 
     def with_header(self, line: bytes) -> Csv:
-        text = line.removeprefix(BYTE_ORDER_MARK).decode(errors="replace")
+        """Return the format of an object whose first line is `line`; HEADER_BYTES of it are enough.
+
+        Raises LineError if the line does not name columns.
+        """
+        if len(line) >= HEADER_BYTES:
+            raise LineError(f"it has {HEADER_BYTES} bytes or more")
+        try:
+            text = line.removeprefix(BYTE_ORDER_MARK).decode()
+        except UnicodeDecodeError as error:
+            raise LineError(f"it is not UTF-8 ({error})") from error
         names = replace(self, columns=(), header=False)._parse(text)
-        columns = tuple(names[0]) if names else ()
-        if len(set(columns)) < len(columns):
-            raise LineError("two columns have the same name")
+        if not names:
+            raise LineError("it is blank")
+        columns = tuple(names[0])
+        twice = [name for name, count in Counter(columns).items() if count > 1]
+        if twice:
+            raise LineError(f"two columns have the same name, {twice[0]!r}")
         return _NamedCsv(self.delimiter, self.quote, columns, header=True)
 
     def parse(self, block: Block) -> Parsed:
@@ -157,7 +188,7 @@ class Csv(LineFormat):
         return super().parse(block)
 
     def _parse(self, text: str) -> list[Any]:
-        lines = _text_lines(text)
+        lines = text_lines(text)
         if self.quote and self.quote in text:
             rows = self._parse_quoted(lines)
         else:
@@ -173,10 +204,14 @@ class Csv(LineFormat):
     def _parse_quoted(self, lines: list[str]) -> list[Any]:
         # A line without a quote is split as it is where no line has one: a line's meaning is its own.
         quoted = [line for line in lines if self.quote in line]
+        if any(line.endswith("\r") for line in quoted):  # the csv module would drop it
+            raise LineError(CARRIAGE_RETURN)
         reader = csv.reader(quoted, delimiter=self.delimiter, quotechar=self.quote, strict=True)
         try:
             rows = list(reader)
         except csv.Error as error:
+            if "new-line character" in str(error):
+                raise LineError(CARRIAGE_RETURN) from error
             raise LineError(
                 f"a quote that is not closed on its line, or text behind one ({error})"
             ) from error
@@ -193,18 +228,3 @@ class _NamedCsv(Csv):
 
     def _parse(self, text: str) -> list[Any]:
         return [dict(zip(self.columns, row, strict=True)) for row in super()._parse(text)]
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise LineError(f"{name} is not JSON")
-
-
-_decode_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
-
-
-@dataclass(frozen=True)
-class JsonLines(LineFormat):
-    """One JSON value a line: `map` receives it decoded, most often a dict. Blank lines are skipped."""
-
-    def _parse(self, text: str) -> list[Any]:
-        return [_decode_json(line) for line in _text_lines(text) if line]

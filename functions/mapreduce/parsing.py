@@ -43,6 +43,11 @@ class Format:
         return LINES
 
     @property
+    def record(self) -> type:
+        """What each record is; `object` where it may be anything."""
+        return object
+
+    @property
     def needs_header(self) -> bool:
         """Whether an object's first line names the columns; see `with_header`."""
         return False

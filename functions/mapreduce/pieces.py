@@ -8,27 +8,22 @@ Ghemawat 2004 leave this to the input reader; Hadoop's LineRecordReader has the 
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
 import itertools
-import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from . import zstd
+from .compression import DAMAGE, OPENERS, Chunks
 from .errors import BadObject, InputNotReadable, RecordTooLong
+from .signatures import check_is_text
 from .storage import ObjectStore, Range, read_ahead
 
 PART_BYTES = 8 << 20  # one ranged GET; large enough that S3's latency does not count
 PARTS_AHEAD = 3  # with the one being mapped, what a mapper holds of its input: 32 MB
 OVERLAP_BYTES = 64 << 10  # what the last GET of a piece reads past its end, where most last records end
 BLOCK_BYTES = 1 << 20  # what is parsed at once: small, so that its records stay in the processor's cache
-
-OPENERS: dict[str, Callable[[Any], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".zst": zstd.ZstdFile}
-DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +80,14 @@ class Framing:
             chunks: the object from the piece's first range to its end; all of it, decompressed, if it is
                 compressed. Each costs a request, so no more are taken than the piece's last record needs.
 
-        Raises RecordTooLong.
+        Raises RecordTooLong; BadObject if the object begins as no text does.
         """
         if piece.compression:
-            return blocks_of_lines(chunks, 0, 0, None, max_record_bytes, piece.url)
-        origin = max(piece.start - 1, 0)
-        return blocks_of_lines(chunks, origin, piece.start, piece.end, max_record_bytes, piece.url)
+            blocks = blocks_of_lines(chunks, 0, 0, None, max_record_bytes, piece.url)
+        else:
+            origin = max(piece.start - 1, 0)
+            blocks = blocks_of_lines(chunks, origin, piece.start, piece.end, max_record_bytes, piece.url)
+        return _of_text(blocks, piece)
 
 
 LINES = Framing()
@@ -176,33 +173,10 @@ def _to_the_end(store: ObjectStore, piece: Piece, parts: Iterator[_Part]) -> Ite
         step = min(step * 2, PART_BYTES)
 
 
-class _Reader(io.RawIOBase):
-    """A readable file over an iterator of byte strings."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        super().__init__()
-        self._chunks = chunks
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._rest = memoryview(chunk)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-
 def _decompress(piece: Piece, chunks: Iterator[bytes]) -> Iterator[bytes]:
     position = 0
     try:
-        with OPENERS[piece.compression](io.BufferedReader(_Reader(chunks), BLOCK_BYTES)) as stream:
+        with OPENERS[piece.compression](io.BufferedReader(Chunks(chunks), BLOCK_BYTES)) as stream:
             while data := stream.read(BLOCK_BYTES):
                 position += len(data)
                 yield data
@@ -213,6 +187,13 @@ def _decompress(piece: Piece, chunks: Iterator[bytes]) -> Iterator[bytes]:
         ) from error
 
 
+def _of_text(blocks: Iterator[Block], piece: Piece) -> Iterator[Block]:
+    for block in blocks:
+        if block.offset == 0:
+            check_is_text(block.data, piece.url, piece.compression)
+        yield block
+
+
 def blocks_of_lines(  # noqa: PLR0913 - one coordinate system needs its coordinates
     chunks: Iterator[bytes], origin: int, start: int, end: int | None, max_record_bytes: int, url: str
 ) -> Iterator[Block]:
@@ -221,35 +202,39 @@ def blocks_of_lines(  # noqa: PLR0913 - one coordinate system needs its coordina
     `origin` is the byte before `start`, or 0; `end` None means to the end of the stream. Reads no chunk
     behind the one that holds the last record's newline.
     """
-    position = origin  # of the first byte of `held`
-    held = b""  # what is not yielded yet
+    position = origin  # of the first byte that is not yielded yet
+    # What is not yielded yet: the beginning of a record. It is joined once, when there is an end to it.
+    waiting: list[bytes] = []
+    size = 0
     begun = start == 0  # whether a record begins at `position`
     for chunk in chunks:
-        searched = len(held)
-        held += chunk
+        data = chunk
         if not begun:
-            newline = held.find(b"\n")
+            newline = data.find(b"\n")
             begun = newline >= 0
-            skipped = newline + 1 if begun else len(held)
+            skipped = newline + 1 if begun else len(data)
             position += skipped
-            held = held[skipped:]
-            searched = 0
+            data = data[skipped:]
         if end is not None and position >= end:
             return
         if not begun:
             continue
-        last = -1 if end is None else held.find(b"\n", max(end - 1 - position, searched))
-        cut = (last if last >= 0 else held.rfind(b"\n", searched)) + 1
+        last = -1 if end is None else data.find(b"\n", max(end - 1 - position - size, 0))
+        cut = (last if last >= 0 else data.rfind(b"\n")) + 1
         if cut:
-            yield from _cut_into_blocks(held[:cut], position, max_record_bytes, url)
-            position += cut
-            held = held[cut:]
+            records = b"".join((*waiting, data[:cut]))
+            yield from _cut_into_blocks(records, position, max_record_bytes, url)
+            position += len(records)
+            data = data[cut:]
+            waiting, size = [], 0
         if last >= 0:
             return
-        if len(held) > max_record_bytes:
+        waiting.append(data)
+        size += len(data)
+        if size > max_record_bytes:
             raise too_long(url, position, max_record_bytes)
-    if held and begun:
-        yield from _cut_into_blocks(held, position, max_record_bytes, url)
+    if size and begun:
+        yield from _cut_into_blocks(b"".join(waiting), position, max_record_bytes, url)
 
 
 def _cut_into_blocks(data: bytes, offset: int, max_record_bytes: int, url: str) -> Iterator[Block]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 
-from .errors import BadRecord
+from .errors import BadRecord, kind_of
 from .events import MapTask
 from .formats import Reject
 from .layout import rejects_key
@@ -13,6 +13,7 @@ from .pieces import Piece
 from .storage import ObjectStore, ObjectWriter
 
 REJECTED_TEXT_BYTES = 10_000  # of a rejected record that are kept
+REASON_CHARACTERS = 500  # of a reason's beginning, and of its end: it may quote all of a record
 
 
 class Rejects:
@@ -30,18 +31,22 @@ class Rejects:
     def add(self, piece: Piece, reject: Reject, cause: Exception | None = None) -> None:
         """Set a record aside. Raises BadRecord, naming object and byte offset, if that is one too many."""
         self.count += 1
+        reason = reject.reason
+        if len(reason) > 2 * REASON_CHARACTERS:
+            reason = f"{reason[:REASON_CHARACTERS]} … {reason[-REASON_CHARACTERS:]}"
         if self.count > self.limit:
             kind = " of the decompressed data" if piece.compression else ""
             remedy = "correct it, or set maxBadRecords to set such records aside"
             if self.limit:
                 remedy = f"it is one more than maxBadRecords ({self.limit}) allows"
-            raise BadRecord(
-                f"{piece.url} at byte {reject.offset}{kind}: {reject.reason}; {remedy}"
-            ) from cause
+            where = f"{piece.url} at byte {reject.offset}{kind}"
+            # A format's own reasons quote nothing; what a job or a query raises may say anything.
+            without_data = f"{where}: {kind_of(cause) if cause else reason}; {remedy}"
+            raise BadRecord(f"{where}: {reason}; {remedy}", without_data=without_data) from cause
         line = {
             "object": piece.url,
             "offset": reject.offset,
-            "reason": reject.reason,
+            "reason": reason,
             "record": reject.data[:REJECTED_TEXT_BYTES].decode(errors="backslashreplace"),
         }
         if self._object is None:

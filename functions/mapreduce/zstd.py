@@ -3,8 +3,8 @@
 import sys
 
 if sys.version_info >= (3, 14):
-    from compression.zstd import CompressionParameter, ZstdCompressor, ZstdError, ZstdFile, decompress
+    from compression.zstd import CompressionParameter, ZstdCompressor, ZstdDecompressor, ZstdError, ZstdFile
 else:
-    from backports.zstd import CompressionParameter, ZstdCompressor, ZstdError, ZstdFile, decompress
+    from backports.zstd import CompressionParameter, ZstdCompressor, ZstdDecompressor, ZstdError, ZstdFile
 
-__all__ = ["CompressionParameter", "ZstdCompressor", "ZstdError", "ZstdFile", "decompress"]
+__all__ = ["CompressionParameter", "ZstdCompressor", "ZstdDecompressor", "ZstdError", "ZstdFile"]

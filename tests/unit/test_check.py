@@ -27,7 +27,7 @@ def two_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_check_tells_all_parameters_and_columns() -> None:
-    inputs = [{"format": "text"}, {"format": {"type": "csv", "header": True}}, {}]
+    inputs = [{"format": "jsonl"}, {"format": {"type": "csv", "header": True}}, {}]
     event = {"job": "shouted", "params": {"times": 2, "scale": 3}, "inputs": inputs, "output": "csv"}
     assert check(event) == {
         "params": {"times": 2, "scale": 3, "mark": "!", "loud": True},

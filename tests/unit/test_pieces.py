@@ -18,8 +18,9 @@ from tests.unit.pipeline import INPUT
 Located = tuple[int, bytes]  # where a line begins, and the line with its newline
 
 lines = st.one_of(
-    st.sampled_from([b"", b"a", b"\r", b"crlf\r", "한글 단어".encode(), b"long " * 12, b"\xff\xfe"]),
-    st.binary(max_size=6).map(lambda data: data.replace(b"\n", b"")),
+    st.sampled_from([b"", b"a", b"\r", b"crlf\r", "한글 단어".encode(), b"long " * 12, b"\xff"]),
+    # Nor what UTF-16 begins with.
+    st.binary(max_size=6).map(lambda data: data.replace(b"\n", b"").replace(b"\xfe", b"\xfd")),
 )
 texts = st.builds(
     lambda some, end: b"\n".join(some) + end, st.lists(lines, max_size=12), st.sampled_from([b"", b"\n"])
