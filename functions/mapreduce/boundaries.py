@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate, chain, groupby
 from operator import itemgetter
+from typing import Any
 
 from .errors import BadKey, CorruptSegment, InputNotReadable
 from .events import MapTask
@@ -38,7 +40,8 @@ class Boundaries(Job):
 
     Its keys are in one group, in which the weight of all samples comes first. So samples can be used as they
     stream by, in the order of keys. A row has a partition's number and, in an object, `last`, its last key
-    (null if there is no end to it), and `fraction`, how much of that key's values lie before its end.
+    (null if there is no end to it), `fraction`, how much of that key's values lie before its end, and
+    `checksum`, of the rows up to this one: mappers that read other boundaries would divide a key.
     """
 
     output = "jsonl"
@@ -78,10 +81,17 @@ class Boundaries(Job):
         weighed = [(run[-1][0], sum(weight for _, weight in run)) for run in runs(samples, capacity)]
         divide = _quantiles if self._splits_keys else _ranges
         boundaries = list(divide(weighed, self._partitions, capacity))
+        checksum = 0
         for partition in range(self._partitions):
             ends = partition < len(boundaries)
             last, fraction = boundaries[partition] if ends else (None, 1.0)
-            yield partition, {"last": last, "fraction": fraction}
+            checksum = _checksum(checksum, partition, last, fraction)
+            yield partition, {"last": last, "fraction": fraction, "checksum": checksum}
+
+
+def _checksum(before: int, partition: Any, last: Any, fraction: Any) -> int:
+    """Return the CRC32 of the rows up to one, from that of the rows before it."""
+    return zlib.crc32(json.dumps([partition, last, fraction]).encode(), before)
 
 
 def runs(samples: Iterable[Sample], capacity: int) -> Iterator[list[Sample]]:
@@ -168,7 +178,7 @@ def read_boundaries(store: ObjectStore, uri: str, job: Job, partitions: int) -> 
     try:
         boundaries = _boundaries_in(data, partitions)
         _check_order(boundaries, descending=job.descending)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CorruptSegment(
             f"{uri}: damaged, or not the boundaries of {partitions} partitions: {error}; start the job again"
         ) from error
@@ -177,6 +187,11 @@ def read_boundaries(store: ObjectStore, uri: str, job: Job, partitions: int) -> 
 
 def _boundaries_in(data: bytes, partitions: int) -> list[Boundary]:
     rows = [json.loads(line) for line in data.decode().removesuffix("\n").split("\n")]
+    checksum = 0
+    for row in rows:
+        checksum = _checksum(checksum, row["key"], row["value"]["last"], row["value"]["fraction"])
+        if row["value"]["checksum"] != checksum:
+            raise ValueError(f"the checksum of row {row['key']} is wrong")
     ends = [Boundary(decode_key(row["value"]["last"]), row["value"]["fraction"]) for row in rows]
     if [row["key"] for row in rows] != list(range(partitions)):
         raise ValueError(f"{len(rows)} rows")

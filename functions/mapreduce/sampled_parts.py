@@ -15,10 +15,11 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from .compression import DAMAGE, OPENERS
 from .errors import RecordTooLong
 from .formats import Fixed, Format, Whole
 from .partitioning import GOLDEN
-from .pieces import DAMAGE, OPENERS, PART_BYTES, Block, Piece, read_part
+from .pieces import PART_BYTES, Block, Piece, read_part
 from .storage import ObjectStore, read_ahead
 
 # Where a job has a single mapper (which samples up to 1 GiB), its sample alone has to do: some hundred

@@ -20,7 +20,6 @@ from .events import MapTask
 from .formats import Format, Reject
 from .job import Job, Key
 from .keys import sort_keys
-from .layout import MAP_STEP, output_key
 from .map_task import Mapper, with_header
 from .partitioning import HashPartitioner, ranged_key
 from .pieces import Piece
@@ -68,10 +67,10 @@ def run_sample_task(task: MapTask, job: Job, store: ObjectStore, bucket: str) ->
     for key, value in boundaries.pairs(weights.samples()):
         shuffle.add(key, value)
     with (
-        store.write(bucket, output_key(task.prefix, MAP_STEP, 0, task.task), intermediate=True) as output,
+        store.write(bucket, task.output, intermediate=True) as output,
         ThreadPoolExecutor(1) as pool,
     ):
-        records_out = shuffle.write(output, pool)
+        records_out = shuffle.write(output, f"s3://{bucket}/{task.output}", pool)
     return mapper.counters(task, records_out, output.size)
 
 

@@ -1,7 +1,9 @@
 """Segments of Python jobs: sorted groups of (key, values), back to back in an object (see segmented.py).
 
-A segment is a row of frames, each its length (4 bytes) and that much zstd with a checksum. A frame
-decompresses to some groups, in the order of keys, as a column of keys and one of values:
+A segment is a row of frames, each its length (4 bytes), a CRC32 (4 bytes) and so much zstd. The CRC32 is that
+of the object's URL, the segment's number, and all frames so far: so it tells damage, and what is whole and
+good in another place. It is verified before anything is made of a frame. A frame decompresses to some groups,
+in the order of keys, as a column of keys and one of values:
 
     head (JSON, a line of its own) | keys | values
 
@@ -9,7 +11,8 @@ The head is `[kind of keys, bytes of keys, kind of values, [values of group 0, â
 it says null. A key with many values has groups in several frames. The records that the index counts are
 values.
 
-Frames are small and decompressed one at a time, so that a reducer can hold hundreds of segments open.
+Frames are small and decompressed one at a time, so that a reducer can hold hundreds of segments open. How
+long the longest is, compressed and not, is in the notes of the index, so that no damaged length is believed.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 import itertools
 import json
 import struct
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice, repeat
@@ -25,22 +29,20 @@ from typing import Any, Protocol
 from . import columns
 from .errors import BadValue, CorruptSegment
 from .keys import decode_key
-from .segmented import Segment, pack_index, read_index
+from .segmented import Segment, checksum_of, pack_index, read_index
 from .storage import Range
-from .zstd import CompressionParameter, ZstdCompressor, ZstdError, decompress
+from .zstd import CompressionParameter, ZstdCompressor, ZstdDecompressor, ZstdError
 
 Group = tuple[Any, Sequence[Any]]  # a key and some of its values
 
-FRAME_HEADER = struct.Struct(">I")
+FRAME_HEADER = struct.Struct(">II")
 FRAME_BYTES = 16 << 10  # what a frame should hold, uncompressed
 FRAME_VALUES = 1024  # what a frame may hold
 FIRST_FRAME_VALUES = 64  # while it is not known how large values are
+FRAMES = "frames"  # the note that says how long the longest frame is
 
 # Level 1: the data is rewritten within seconds, and S3 is not slower than the compressor.
-_COMPRESSION: dict[int, int] = {
-    CompressionParameter.compression_level: 1,
-    CompressionParameter.checksum_flag: 1,
-}
+_COMPRESSION: dict[int, int] = {CompressionParameter.compression_level: 1}
 
 
 class Sink(Protocol):
@@ -54,16 +56,22 @@ class Sink(Protocol):
 class SegmentWriter:
     """Writes an object: for each segment in turn its groups in the order of keys, then `end_segment`.
 
-    The bytes follow from the groups alone, not from whether they come one by one or many at once.
+    The bytes follow from the URL and the groups alone, not from whether they come one by one or many at once.
+
+    Args:
+        url: of the object, as its readers will call it.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, url: str) -> None:
         self._sink = sink
+        self._url = url
         self._compressor = ZstdCompressor(options=_COMPRESSION)
         self._segments: list[Segment] = []
         self._offset = 0
         self._start = 0
         self._segment_values = 0
+        self._checksum = _first_checksum(url, 0)
+        self._longest = self._largest = 0  # of frames: compressed, and decompressed
         # The groups of the next frame, and how many values it takes.
         self._keys: list[Any] = []
         self._counts: list[int] = []
@@ -96,10 +104,12 @@ class SegmentWriter:
         self._segments.append(Segment(self._start, self._offset - self._start, self._segment_values))
         self._start = self._offset
         self._segment_values = 0
+        self._checksum = _first_checksum(self._url, len(self._segments))
 
     def finish(self) -> int:
         """Write index and trailer; return how many values the object holds."""
-        self._sink.write(pack_index(self._segments, {}))
+        notes = {FRAMES: [self._longest, self._largest]}
+        self._sink.write(pack_index(self._url, self._segments, notes))
         return sum(segment.records for segment in self._segments)
 
     def _end_full_frame(self) -> None:
@@ -111,7 +121,9 @@ class SegmentWriter:
             return
         frame = self._encode_frame()
         data = self._compressor.compress(frame, ZstdCompressor.FLUSH_FRAME)
-        self._sink.write(FRAME_HEADER.pack(len(data)) + data)
+        self._checksum = zlib.crc32(data, self._checksum)
+        self._sink.write(FRAME_HEADER.pack(len(data), self._checksum) + data)
+        self._longest, self._largest = max(self._longest, len(data)), max(self._largest, len(frame))
         self._offset += FRAME_HEADER.size + len(data)
         self._segment_values += len(self._values)
         # The next frame's values are most likely as large as this one's.
@@ -148,7 +160,9 @@ class SegmentedObject:
         read: returns bytes `[start, stop)` of the object.
         tail: the object's last bytes (TAIL_BYTES, or all of them).
         size: of the object, in bytes.
-        url: for messages.
+        url: what its writer called it.
+
+    Raises CorruptSegment for an index that is damaged, is another object's, or is none.
     """
 
     def __init__(self, read: Callable[[int, int], bytes], tail: bytes, size: int, url: str) -> None:
@@ -156,7 +170,12 @@ class SegmentedObject:
         self._tail = tail
         self._tail_start = size - len(tail)
         self._url = url
-        self.segments = read_index(read, Range(tail, size), url).segments
+        index = read_index(read, Range(tail, size), url)
+        self.segments = index.segments
+        try:
+            self._longest, self._largest = map(int, index.notes[FRAMES])
+        except (LookupError, TypeError, ValueError) as error:
+            raise CorruptSegment(f"{url}: not an object of a Python job's segments") from error
         if self._tail_start > 0:
             # It was for the index only. Hundreds of objects may be open: hold none of it.
             self._tail, self._tail_start = b"", size
@@ -181,20 +200,39 @@ class SegmentedObject:
 
     def _frames(self, chunks: _Chunks, segment: Segment, number: int) -> Iterator[Iterable[Group]]:
         values_read = 0
+        checksum = _first_checksum(self._url, number)
+        where = f"{self._url}: segment {number}"
         while frame_header := chunks.take(FRAME_HEADER.size):
             if len(frame_header) < FRAME_HEADER.size:
-                raise CorruptSegment(f"{self._url}: segment {number} ends within a frame")
-            frame = chunks.take(FRAME_HEADER.unpack(frame_header)[0])
+                raise CorruptSegment(f"{where} ends within a frame")
+            length, expected = FRAME_HEADER.unpack(frame_header)
+            # A length that is damaged may be one of 4 GB.
+            frame = chunks.take(min(length, self._longest))
+            checksum = zlib.crc32(frame, checksum)
+            if checksum != expected or len(frame) != length:
+                raise CorruptSegment(f"{where} is damaged, or is another one: its checksum is wrong")
             try:
-                count, groups = _decode_frame(decompress(frame))
-            except (ZstdError, ValueError, TypeError) as error:
-                raise CorruptSegment(f"{self._url}: segment {number}: {error}") from error
+                count, groups = _decode_frame(_decompress(frame, self._largest))
+            except (ZstdError, ValueError, TypeError, RecursionError) as error:
+                raise CorruptSegment(f"{where}: {error}") from error
             values_read += count
             yield groups
         if values_read != segment.records:
-            raise CorruptSegment(
-                f"{self._url}: segment {number} holds {values_read} values, its index says {segment.records}"
-            )
+            raise CorruptSegment(f"{where} holds {values_read} values, its index says {segment.records}")
+
+
+def _first_checksum(url: str, number: int) -> int:
+    """Return what the checksums of a segment's frames go on from."""
+    return checksum_of(f"{url} {number}")
+
+
+def _decompress(frame: bytes, largest: int) -> bytes:
+    """Return what a frame holds: `largest` bytes at most. Raises ZstdError or ValueError if it is none."""
+    decompressor = ZstdDecompressor()
+    data = decompressor.decompress(frame, largest + 1)
+    if not decompressor.eof or decompressor.unused_data:
+        raise ValueError("it holds more, or less, than one frame")
+    return data
 
 
 def _decode_frame(frame: bytes) -> tuple[int, Iterator[Group]]:

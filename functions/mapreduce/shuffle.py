@@ -110,13 +110,17 @@ class Shuffle:
         # Combining visits every group: not again before there are as many new pairs.
         return pairs + max(CHECK_PAIRS, visited)
 
-    def write(self, sink: Sink, pool: ThreadPoolExecutor) -> int:
-        """Write all pairs, combined; return how many values were written."""
+    def write(self, sink: Sink, url: str, pool: ThreadPoolExecutor) -> int:
+        """Write all pairs, combined; return how many values were written.
+
+        Args:
+            url: of the object that the sink writes.
+        """
         if not self._spills:
-            return self._write_memory(sink)
+            return self._write_memory(sink, url)
         if self.groups:
             self._spill()
-        writer = SegmentWriter(sink)
+        writer = SegmentWriter(sink, url)
         runs = [_open_spill(path) for path in self._spills]
         for partition in range(self._partitioner.partitions):
             streams = [run.groups(partition, SPILL_CHUNK_BYTES, pool) for run in runs]
@@ -125,8 +129,8 @@ class Shuffle:
             writer.end_segment()
         return writer.finish()
 
-    def _write_memory(self, sink: Sink) -> int:
-        writer = SegmentWriter(sink)
+    def _write_memory(self, sink: Sink, url: str) -> int:
+        writer = SegmentWriter(sink, url)
         for keys, slices in self._partitioner.shares(self.groups, self._values_of, len(self._spills)):
             for start in range(0, len(keys), KEYS_AT_ONCE):
                 self._write_groups(keys[start : start + KEYS_AT_ONCE], slices, writer)
@@ -165,7 +169,7 @@ class Shuffle:
         path = self._folder / f"spill-{len(self._spills)}"
         try:
             with path.open("wb") as file:
-                self._write_memory(file)
+                self._write_memory(file, str(path))
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise

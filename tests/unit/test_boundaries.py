@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import zlib
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -35,7 +37,7 @@ def boundaries(job: Job, some: list[tuple[Any, int]], partitions: int) -> list[B
     pairs.sort(key=lambda pair: pair[0], reverse=job.descending)
     rows = list(reducer.reduce(0, iter([value for _, value in pairs])))
     assert [partition for partition, _ in rows] == list(range(partitions))
-    assert rows[-1][1] == {"last": None, "fraction": 1.0}
+    assert rows[-1][1] | {"checksum": 0} == {"last": None, "fraction": 1.0, "checksum": 0}
     return [Boundary(row["last"], row["fraction"]) for _, row in rows if row["last"] is not None]
 
 
@@ -119,9 +121,14 @@ def test_the_same_key_of_several_tasks_is_one() -> None:
 
 
 def written(*rows: Any) -> bytes:
-    return "".join(
-        json.dumps({"key": number, "value": row}) + "\n" for number, row in enumerate(rows)
-    ).encode()
+    """Return some rows as an object, with checksums that fit them."""
+    lines = []
+    checksum = 0
+    for number, row in enumerate(rows):
+        fields = json.dumps([number, row.get("last"), row.get("fraction")])
+        checksum = zlib.crc32(fields.encode(), checksum)
+        lines.append(json.dumps({"key": number, "value": row | {"checksum": checksum}}) + "\n")
+    return "".join(lines).encode()
 
 
 def end(last: Any, fraction: float = 1.0) -> dict[str, Any]:
@@ -177,6 +184,23 @@ def test_boundaries_that_are_damaged_are_an_error(data: bytes, partitions: int) 
     message = f"s3://{JOBS}/jobs/b.jsonl: damaged, or not the boundaries of {partitions} partitions: .*again"
     with pytest.raises(CorruptSegment, match=message):
         read(data, Sorted(), partitions)
+
+
+def test_a_flipped_bit_is_noticed_or_changes_nothing() -> None:
+    data = written(end(["a", 1.5]), end(["b", 10], 0.25), end(None))
+    intact = read(data, Sorted(), 3)
+    for place, bit in itertools.product(range(len(data)), range(8)):
+        damaged = bytearray(data)
+        damaged[place] ^= 1 << bit
+        with suppress(CorruptSegment):
+            assert read(bytes(damaged), Sorted(), 3) == intact
+
+
+def test_what_is_written_can_be_read() -> None:
+    samples = [((f"key {number}", number / 7), 1 + number % 3) for number in range(100)]
+    found = list(Boundaries(Sorted(), 4).reduce((0, 1), [sum(w for _, w in samples), *samples]))
+    lines = [json.dumps({"key": key, "value": value}) for key, value in found]
+    assert len(read("\n".join(lines).encode(), Sorted(), 4)) == 3
 
 
 @pytest.mark.parametrize("other", [1, ["a", "b"]])

@@ -146,7 +146,8 @@ def segments_of(s3: MemoryS3) -> Iterator[tuple[Any, list[Any]]]:
     (key,) = [key for bucket, key in s3.objects if bucket == JOBS]
     assert key == "jobs/job-1/stage-0/sample/map/0"
     data = bytes(s3.objects[JOBS, key].data)
-    source = SegmentedObject(lambda start, stop: data[start:stop], data, len(data), key)
+    url = f"s3://{JOBS}/{key}"
+    source = SegmentedObject(lambda start, stop: data[start:stop], data, len(data), url)
     assert len(source.segments) == 1
     with ThreadPoolExecutor(1) as pool:
         yield from [(key, list(values)) for key, values in source.groups(0, 1 << 20, pool)]

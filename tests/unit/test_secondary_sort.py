@@ -126,8 +126,9 @@ def test_a_key_with_too_few_fields_is_a_bad_record(
 def test_memory_does_not_grow_with_the_values_of_a_group() -> None:
     s3, store = memory_store(JOBS, {})
     for task in range(2):
-        with store.write(JOBS, f"jobs/job-1/stage-0/map/{task}", intermediate=True) as target:
-            writer = SegmentWriter(target)
+        written = f"jobs/job-1/stage-0/map/{task}"
+        with store.write(JOBS, written, intermediate=True) as target:
+            writer = SegmentWriter(target, f"s3://{JOBS}/{written}")
             for number in range(100_000):
                 writer.add(("hot", number * 2 + task), [f"{number:0200}"])
             writer.end_segment()

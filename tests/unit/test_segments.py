@@ -1,10 +1,7 @@
-import contextlib
 import io
 import itertools
-import json
 import math
 import random
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,10 +11,12 @@ from hypothesis import strategies as st
 
 from mapreduce import segments
 from mapreduce.errors import BadValue, CorruptSegment
-from mapreduce.segmented import MAGIC, TAIL_BYTES, TRAILER
-from mapreduce.segments import Group, SegmentedObject, SegmentWriter
-from mapreduce.zstd import decompress
+from mapreduce.segmented import TAIL_BYTES, TRAILER, Segment, pack_index, read_index
+from mapreduce.segments import FRAME_HEADER, FRAMES, Group, SegmentedObject, SegmentWriter
+from mapreduce.storage import Range
+from mapreduce.zstd import ZstdDecompressor
 
+URL = "s3://bucket/segments"
 FunctionScoped = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 scalars = st.text(max_size=5) | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -30,9 +29,9 @@ values = st.recursive(
 groups = st.tuples(keys, st.lists(values, min_size=1, max_size=4))
 
 
-def written(some: list[list[Group]]) -> bytes:
+def written(some: list[list[Group]], url: str = URL) -> bytes:
     sink = io.BytesIO()
-    writer = SegmentWriter(sink)
+    writer = SegmentWriter(sink, url)
     for segment in some:
         for key, values in segment:
             writer.add(key, values)
@@ -42,9 +41,7 @@ def written(some: list[list[Group]]) -> bytes:
 
 
 def opened(data: bytes, tail_bytes: int = TAIL_BYTES) -> SegmentedObject:
-    return SegmentedObject(
-        lambda start, stop: data[start:stop], data[-tail_bytes:], len(data), "s3://bucket/segments"
-    )
+    return SegmentedObject(lambda start, stop: data[start:stop], data[-tail_bytes:], len(data), URL)
 
 
 def read(
@@ -67,13 +64,19 @@ def joined(some: list[Group]) -> list[Group]:
 
 def frames(data: bytes) -> list[bytes]:
     """Decompress every frame of an object of segments."""
-    (length, _) = TRAILER.unpack(data[-TRAILER.size :])
-    rest, found = data[: -TRAILER.size - length], []
+    rest, found = body_of(data), []
     while rest:
-        size = int.from_bytes(rest[:4], "big")
-        found.append(decompress(rest[4 : 4 + size]))
-        rest = rest[4 + size :]
+        length, _ = FRAME_HEADER.unpack(rest[: FRAME_HEADER.size])
+        stop = FRAME_HEADER.size + length
+        found.append(ZstdDecompressor().decompress(rest[FRAME_HEADER.size : stop]))
+        rest = rest[stop:]
     return found
+
+
+def body_of(data: bytes) -> bytes:
+    """Return an object's segments, without the index."""
+    length, *_ = TRAILER.unpack(data[-TRAILER.size :])
+    return data[: -TRAILER.size - length]
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ def test_groups_of_one_value_are_the_same_bytes_however_they_are_added(
     small_frames: None, some: list[tuple[Any, Any]], before: list[Group]
 ) -> None:
     one_by_one, together = io.BytesIO(), io.BytesIO()
-    first, second = SegmentWriter(one_by_one), SegmentWriter(together)
+    first, second = SegmentWriter(one_by_one, URL), SegmentWriter(together, URL)
     for writer in (first, second):
         for key, values in before:
             writer.add(key, iter(values))
@@ -155,7 +158,7 @@ def test_the_index_of_a_thousand_partitions_is_in_the_tail() -> None:
     def no_other_request(start: int, stop: int) -> bytes:
         raise AssertionError(f"bytes {start} to {stop} are not in the tail")
 
-    source = SegmentedObject(no_other_request, data[-TAIL_BYTES:], len(data), "s3://bucket/segments")
+    source = SegmentedObject(no_other_request, data[-TAIL_BYTES:], len(data), URL)
     assert [segment.records for segment in source.segments] == [2000] * 1000
 
 
@@ -191,7 +194,7 @@ def test_a_segment_is_fetched_a_chunk_at_a_time(pool: ThreadPoolExecutor) -> Non
         asked.append((start, stop))
         return data[start:stop]
 
-    source = SegmentedObject(fetch, data[-TAIL_BYTES:], len(data), "s3://bucket/segments")
+    source = SegmentedObject(fetch, data[-TAIL_BYTES:], len(data), URL)
     stream = source.groups(0, 10_000, pool)
     next(stream)
     assert len(asked) < 15  # as many as one frame takes, and one ahead
@@ -222,54 +225,129 @@ def test_a_value_that_holds_itself_is_named_by_its_key() -> None:
 DATA = written([[("a", [1]), ("b", ["x"])], [("c", [2]), ("d", ["y"])], [], [("e", [3]), ("f", ["z"])]])
 
 
-@pytest.mark.parametrize(
-    "change", [lambda old: old ^ 1, lambda old: old ^ 0x0C, lambda old: old ^ 0xFF, lambda old: ord("0")]
-)
 @pytest.mark.parametrize("tail_bytes", [TRAILER.size, TAIL_BYTES])
-def test_a_changed_byte_is_noticed_or_changes_nothing(
-    change: Callable[[int], int], tail_bytes: int, pool: ThreadPoolExecutor
-) -> None:
-    intact = read(DATA, pool)
-    for place in range(len(DATA)):
+def test_any_flipped_bit_is_noticed(tail_bytes: int, pool: ThreadPoolExecutor) -> None:
+    for place, bit in itertools.product(range(len(DATA)), range(8)):
         damaged = bytearray(DATA)
-        damaged[place] = change(damaged[place])
-        with contextlib.suppress(CorruptSegment):
-            assert read(bytes(damaged), pool, tail_bytes) == intact
+        damaged[place] ^= 1 << bit
+        with pytest.raises(CorruptSegment, match=f"^{URL}: "):
+            read(bytes(damaged), pool, tail_bytes)
 
 
-@pytest.mark.parametrize("place", [10, len(DATA) - 30, len(DATA) - 1], ids=["frame", "index", "trailer"])
-def test_damage_is_told_with_the_object(place: int, pool: ThreadPoolExecutor) -> None:
-    damaged = bytearray(DATA)
-    damaged[place] ^= 0xFF
-    with pytest.raises(CorruptSegment, match="s3://bucket/segments: "):
-        read(bytes(damaged), pool)
+def test_an_object_that_is_cut_short_is_noticed(pool: ThreadPoolExecutor) -> None:
+    for length in range(len(DATA)):
+        with pytest.raises(CorruptSegment, match=f"^{URL}: not an object of segments"):
+            read(DATA[:length], pool)
 
 
-def test_any_digit_of_the_index_is_guarded(pool: ThreadPoolExecutor) -> None:
-    # Segments of one length and one number of values: a wrong offset would read another one in full.
-    data = written([[(f"key {number}", [number])] for number in range(10)])
-    intact = read(data, pool)
-    length, _ = TRAILER.unpack(data[-TRAILER.size :])
-    for place in range(len(data) - TRAILER.size - length, len(data) - TRAILER.size):
-        for other in b"0123456789 -.,[]":
-            damaged = bytearray(data)
-            damaged[place] = other
-            with contextlib.suppress(CorruptSegment):
-                assert read(bytes(damaged), pool) == intact
+def test_another_object_in_its_place_is_noticed(pool: ThreadPoolExecutor) -> None:
+    """It has as many segments and records, and all of its checksums are right."""
+    other = written([[("a", [1])]], "s3://bucket/other")
+    with pytest.raises(CorruptSegment, match=f"^{URL}: its index is damaged, or is that of another object"):
+        read(other, pool)
 
 
-@pytest.mark.parametrize("length", [0, 1, 7, 8, TRAILER.size, len(DATA) // 2, len(DATA) - 1])
-def test_an_object_that_is_cut_short_is_noticed(length: int, pool: ThreadPoolExecutor) -> None:
-    with pytest.raises(CorruptSegment, match="s3://bucket/segments: not an object of segments"):
-        read(DATA[:length], pool)
+def test_the_segments_of_another_object_are_noticed(pool: ThreadPoolExecutor) -> None:
+    own, other = written([[("a", [1])]]), written([[("a", [2])]], "s3://bucket/other")
+    assert len(own) == len(other)
+    with pytest.raises(CorruptSegment, match=f"^{URL}: segment 0 is damaged, or is another one"):
+        read(body_of(other) + own[len(body_of(own)) :], pool)
+
+
+def test_segments_in_each_other_s_place_are_noticed(pool: ThreadPoolExecutor) -> None:
+    data = written([[("a", [1])], [("b", [1])]])
+    first, second = (data[one.offset :][: one.length] for one in opened(data).segments)
+    assert len(first) == len(second)
+    with pytest.raises(CorruptSegment, match=f"^{URL}: segment 0 is damaged, or is another one"):
+        read(second + first + data[len(first + second) :], pool)
+
+
+def test_frames_in_each_other_s_place_are_noticed(small_frames: None, pool: ThreadPoolExecutor) -> None:
+    data = written([[("a", [1] * 3), ("b", [1] * 3)]])
+    body = body_of(data)
+    first, second = body[: len(body) // 2], body[len(body) // 2 :]
+    assert len(frames(first + data[len(body) :])) == 1, "the frames are of one length"
+    with pytest.raises(CorruptSegment, match=f"^{URL}: segment 0 is damaged, or is another one"):
+        read(second + first + data[len(body) :], pool)
+
+
+def with_index(data: bytes, segments: list[Segment], notes: dict[str, Any]) -> bytes:
+    body = body_of(data)
+    return body + pack_index(URL, segments, notes)
+
+
+def index_of(data: bytes) -> tuple[list[Segment], dict[str, Any]]:
+    return read_index(lambda start, stop: data[start:stop], Range(data, len(data)), URL)
 
 
 def test_values_that_are_fewer_than_the_index_says_are_noticed(pool: ThreadPoolExecutor) -> None:
-    length, _ = TRAILER.unpack(DATA[-TRAILER.size :])
-    body = DATA[: -TRAILER.size - length]
-    index = json.loads(DATA[len(body) : -TRAILER.size])
-    index["segments"][1][2] += 1
-    changed = json.dumps(index).encode()
-    data = body + changed + TRAILER.pack(len(changed), MAGIC)
+    segments, notes = index_of(DATA)
+    segments[1] = segments[1]._replace(records=3)
     with pytest.raises(CorruptSegment, match="segment 1 holds 2 values, its index says 3"):
-        read(data, pool)
+        read(with_index(DATA, segments, notes), pool)
+
+
+@pytest.mark.parametrize("notes", [{}, {FRAMES: 5}, {FRAMES: [1]}, {FRAMES: ["x", 2]}, {FRAMES: [1, 2, 3]}])
+def test_an_object_that_does_not_say_how_long_its_frames_are_is_no_python_job_s(
+    notes: dict[str, Any],
+) -> None:
+    with pytest.raises(CorruptSegment, match=f"^{URL}: not an object of a Python job's segments"):
+        opened(with_index(DATA, index_of(DATA)[0], notes))
+
+
+def test_no_more_is_fetched_or_decompressed_than_the_longest_frame_has(pool: ThreadPoolExecutor) -> None:
+    some: list[list[Group]] = [[(f"{number:09}", [number])] * 20 for number in range(2000)]
+    data = bytearray(written(some))
+    data[0] = 0xFF  # the first frame's length: 4 GB
+    fetched = 0
+
+    def fetch(start: int, stop: int) -> bytes:
+        nonlocal fetched
+        fetched += stop - start
+        return bytes(data[start:stop])
+
+    source = SegmentedObject(fetch, bytes(data[-TAIL_BYTES:]), len(data), URL)
+    with pytest.raises(CorruptSegment, match=f"^{URL}: segment 0 is damaged"):
+        list(source.groups(0, 1000, pool))
+    assert fetched < 4000
+
+
+@pytest.mark.parametrize("much", [b"\0" * 100_000, b"0" * 100_000, b"[" * 100_000])
+def test_a_frame_that_decompresses_to_more_than_any_is_refused(much: bytes, pool: ThreadPoolExecutor) -> None:
+    """Its checksums are right: what is in it cannot have been written."""
+    sink = io.BytesIO()
+    writer = SegmentWriter(sink, URL)
+    writer._encode_frame = lambda: much  # type: ignore[method-assign]
+    writer.add("a", [1])
+    writer.end_segment()
+    writer._largest = 50_000
+    writer.finish()
+    with pytest.raises(CorruptSegment, match=f"^{URL}: segment 0: "):
+        read(sink.getvalue(), pool)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"\n",
+        b"[" * 100_000,
+        b'["text",1,"int",null]\na' + b"x" * 7,
+        b'["none",1,"int",null]\na' + b"x" * 8,
+        b'["json",1,"json",null]\n55',
+        b'["json",50000,"json",null]\n' + b"[" * 100_000,
+        b'["text","1","int",null]\na' + b"x" * 8,
+        b'["text",1]\na',
+        b"5\na",
+    ],
+)
+def test_a_frame_that_holds_something_else_is_refused(frame: bytes, pool: ThreadPoolExecutor) -> None:
+    """Its checksums are right, too."""
+    sink = io.BytesIO()
+    writer = SegmentWriter(sink, URL)
+    writer._encode_frame = lambda: frame or b" "  # type: ignore[method-assign]
+    writer.add("a", [1])
+    writer.end_segment()
+    writer.finish()
+    with pytest.raises(CorruptSegment, match=f"^{URL}: segment 0: "):
+        read(sink.getvalue(), pool)

@@ -46,7 +46,7 @@ def shuffled(
         if number % relieve_every == 0:
             shuffle.relieve(number)
     sink = io.BytesIO()
-    written = shuffle.write(sink, pool)
+    written = shuffle.write(sink, "s3://bucket/map", pool)
     assert written == sum(len(values) for segment in read(sink.getvalue(), pool) for _, values in segment)
     return sink.getvalue()
 

@@ -19,7 +19,7 @@ from mapreduce.errors import (
 from mapreduce.events import MapTask
 from mapreduce.map_task import run_map_task
 from mapreduce.storage import ObjectStore
-from tests.unit.memory_s3 import MemoryS3, memory_store
+from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import INPUT, JOBS, Outcome, map_event, piece, read_all, run_on, run_pipeline
 from tests.unit.sql_data import HEADER, csv_rows, parquet
 
@@ -265,7 +265,6 @@ def test_an_input_without_any_records_asks_for_columns() -> None:
     [
         ("blank.csv", b"\n\nk,n\na,b\n"),
         ("numbers.jsonl", b"1\n2\n"),
-        ("text.parquet", b"this is no Parquet object"),
     ],
 )
 def test_an_object_that_does_not_say_its_columns_is_named(key: str, data: bytes) -> None:
@@ -339,18 +338,3 @@ def test_an_object_that_changed_since_it_was_listed_is_not_read(
     event = map_event(job, [piece(key, 0, len(before)) | {"etag": etag}], format=format)
     with pytest.raises(InputChanged, match=f"{key}: another object than when the job listed it"):
         run_map_task(MapTask.from_event(event), store, JOBS)
-
-
-def test_damaged_partial_rows_are_an_error_with_a_name() -> None:
-    class Damaging(MemoryS3):
-        def put_object(self, **request: Any) -> None:
-            if "/map/" in request["Key"]:
-                body = bytearray(request["Body"])
-                body[10:40] = bytes(30)
-                request["Body"] = bytes(body)
-            super().put_object(**request)
-
-    s3 = Damaging()
-    s3.objects.update(memory_store(INPUT, {"x.csv": b"a,1\n"})[0].objects)
-    with pytest.raises(JobFailed, match="partition 0 of step 1: "):
-        run_pipeline(s3, SUM, {"x.csv": 4})

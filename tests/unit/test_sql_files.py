@@ -17,6 +17,7 @@ from mapreduce.pieces import Block, Piece
 from mapreduce.sql import objects
 from mapreduce.sql.database import Column, Database, DataError
 from mapreduce.sql.files import Files, Memory
+from mapreduce.sql.long_lines import LEAST_STEP, LongLines
 from mapreduce.sql.objects import FOOTER_BYTES, ObjectFile, PieceFile
 from mapreduce.sql.parts import PartedFile, Parts
 from mapreduce.sql.quotes import Quotes
@@ -239,6 +240,26 @@ def test_a_quote_that_is_not_closed_on_its_line_is_found_however_data_comes(
     found = [quotes.feed(data[start:stop]) for start, stop in itertools.pairwise([*edges, len(data)])]
     odd = any(line.count(quote.encode()) % 2 for line in data.split(b"\n"))
     assert (any(found) or quotes.left_open) == odd
+
+
+# Long lines
+
+
+@given(
+    lines=st.lists(st.integers(1, 20_000), max_size=12),
+    sizes=st.lists(st.integers(1, 9000), min_size=1),
+    longest=st.sampled_from([100, 3072, 9000]),
+)
+def test_long_lines_are_found_however_data_comes(lines: list[int], sizes: list[int], longest: int) -> None:
+    data = b"".join(b"x" * (length - 1) + b"\n" for length in lines)
+    finder = LongLines(longest)
+    edges = itertools.takewhile(lambda edge: edge < len(data), itertools.accumulate(itertools.cycle(sizes)))
+    found = [finder.feed(data[start:stop]) for start, stop in itertools.pairwise([0, *edges, len(data)])]
+    longest = max(longest, 3 * LEAST_STEP)
+    if any(length > longest for length in lines):
+        assert any(found)
+    if all(length <= longest // 3 for length in lines):
+        assert not any(found)
 
 
 # The sieve

@@ -19,7 +19,11 @@ from .syntax import parser
 DEFAULT_MEMORY_MIB = 1769
 MEMORY_SHARE = 0.5  # of the function's, for DuckDB; Python, parts under way and uploads need the rest
 # In messages, what is of no use to those who gave no such file.
-OUR_FILES = re.compile(rf"""( (in|of))? file ['"]{PROTOCOL}://\d+['"](, (at byte \d+ )?in line \d+)?""")
+OUR_FILES = re.compile(
+    rf"""( (in|of))? ?\b[Ff]ile:? ['"]?{PROTOCOL}://\d+['"]?(, (at byte \d+ )?in line \d+)?,?"""
+)
+KIND_OF_ERROR = re.compile(r"^([A-Z][A-Za-z]* )+Error: ")
+REASON_CHARACTERS = 300  # of a reason that are kept: DuckDB repeats the value, and that may be one of 10 MB
 LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)  # where DuckDB shows a place in SQL
 QUERY_ERRORS = (
     duckdb.ParserException,
@@ -37,11 +41,13 @@ class DataError(Exception):
     @property
     def reason(self) -> str:
         """What is wrong, in a line, without the advice that DuckDB gives to those who call it themselves."""
-        lines = [line for line in str(self).splitlines() if not line.startswith(("Original Line:", "LINE "))]
+        # Not splitlines: a record may hold what that takes for the end of a line.
+        lines = [line for line in str(self).split("\n") if not line.startswith(("Original Line:", "LINE "))]
         if len(lines) > 1 and "CSV Error on Line" in lines[0]:
             del lines[0]
-        reason = OUR_FILES.sub("", lines[0] if lines else "cannot be read")
-        return reason.removesuffix("Try auto-detecting the JSON format").rstrip(" .")
+        reason = OUR_FILES.sub("", KIND_OF_ERROR.sub("", lines[0] if lines else "cannot be read")).strip()
+        reason = reason.removesuffix("Try auto-detecting the JSON format").rstrip(" .")
+        return reason if len(reason) <= REASON_CHARACTERS else f"{reason[:REASON_CHARACTERS]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ class Database:
         memory = int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", DEFAULT_MEMORY_MIB))
         self._instance = _instance(int(memory * MEMORY_SHARE))
         self._connection, self.files, _ = self._instance
-        self._arguments = arguments or {}
+        self.arguments = arguments or {}
 
     def execute(self, sql: str, *statements: Statement) -> list[tuple[Any, ...]]:
         """Run SQL in which the texts of `statements` stand; return its rows.
@@ -156,7 +162,7 @@ class Database:
         and whatever reading or writing a file raised.
         """
         names = frozenset().union(*(statement.parameters for statement in statements))
-        arguments = {name: self._arguments[name] for name in sorted(names)}
+        arguments = {name: self.arguments[name] for name in sorted(names)}
         self.files.failure = None
         try:
             return self._connection.execute(sql, arguments or None).fetchall()
@@ -175,7 +181,7 @@ class Database:
                 "storage (the stack's parameters MapperMemory, ReducerMemory, WorkerStorage). "
                 f"{first_line(error)}"
             )
-        if isinstance(error, QUERY_ERRORS):
+        if isinstance(error, QUERY_ERRORS) and "CSV Reader" not in str(error):  # that is of a line too long
             return InvalidQuery(f"{roles}: {error}")
         return DataError(str(error))  # damaged files have errors of many classes
 
@@ -246,7 +252,9 @@ def text_of(value: str) -> str:
 
 def reason_of(error: DataError | InvalidQuery) -> str:
     """Return what is wrong, in a line."""
-    return error.reason if isinstance(error, DataError) else first_line(error)
+    return (
+        error.reason if isinstance(error, DataError) else DataError(str(error).removeprefix("sql: ")).reason
+    )
 
 
 def first_line(error: BaseException) -> str:

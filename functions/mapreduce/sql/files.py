@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from fsspec import AbstractFileSystem
 
+from ..parsing import BYTE_ORDER_MARK
 from .parts import Parted
 
 PROTOCOL = "marla"
@@ -165,6 +166,15 @@ class _Writer:
 
     def close(self) -> None:
         """The sink is closed by whom it belongs to."""
+
+
+def text_file(data: bytes) -> bytes:
+    """Return a file of text from which DuckDB reads just this.
+
+    It leaves out a byte order mark at the start of a file. One at the start of an object is none of its text,
+    and is not here; one at the start of a later line is, wherever the object is cut.
+    """
+    return BYTE_ORDER_MARK + data if data.startswith(BYTE_ORDER_MARK) else data
 
 
 class Memory:

@@ -7,19 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
-from ..errors import JobFailed
+from ..errors import BadObject, BadRecord, InvalidQuery, JobFailed
 from ..events import MapTask
 from ..formats import Reject
-from ..layout import MAP_STEP, output_key
 from ..pieces import PARTS_AHEAD, Piece
 from ..rejects import Rejects
 from ..segmented import Segment, pack_index
 from ..sqljob import SqlJob
 from ..storage import ObjectStore, ObjectWriter
-from .database import Database, DataError, Statement
+from .database import Column, Database, DataError, Statement
 from .plan import Plan, Source, plan_of
 from .segments import write_segment
-from .shape import Shape, bind, cast, listed
+from .shape import Shape, bind, cast, listed, nulls
 from .tables import Round, Tables
 
 PARTITION = '"marla partition"'
@@ -44,11 +43,10 @@ def run_sql_map_task(task: MapTask, job: SqlJob, store: ObjectStore, bucket: str
         except DataError as error:
             mapper.begin_again()
             _map_carefully(mapper, tables, rejects, error)
-        output = stack.enter_context(
-            store.write(bucket, output_key(task.prefix, MAP_STEP, 0, task.task), intermediate=True)
-        )
+        output = stack.enter_context(store.write(bucket, task.output, intermediate=True))
         try:
-            records_out = mapper.write(output, tables.schemas.inferred.notes)
+            url = f"s3://{bucket}/{task.output}"
+            records_out = mapper.write(output, url, tables.schemas.inferred.notes)
         except DataError as error:
             raise JobFailed(f"sql.{source.map.role}: its rows cannot be written: {error.reason}") from error
     return {
@@ -76,6 +74,14 @@ def _map_carefully(mapper: SqlMapper, tables: Tables, rejects: Rejects, first: D
         raise JobFailed(
             f"sql.{mapper.role}: {error.reason}; no single record of the input is to blame"
         ) from error
+    except (BadRecord, BadObject) as error:
+        reason = mapper.reason_without_data(tables.schemas.columns)
+        if reason and reason in str(error):
+            raise InvalidQuery(
+                f"sql.{mapper.role}: {reason}. It fails so for a row of nothing but NULL, too: correct the "
+                f"statement{mapper.parameters}"
+            ) from error
+        raise
 
 
 class SqlMapper:
@@ -116,6 +122,28 @@ class SqlMapper:
             f"CREATE OR REPLACE TEMP TABLE trial AS SELECT * FROM (\n{statement.text}\n)", statement
         )
 
+    def reason_without_data(self, columns: tuple[Column, ...] | None) -> str:
+        """Return why `map` cannot be applied to a row of NULLs; nothing if it can.
+
+        Args:
+            columns: of the input, if they are known.
+        """
+        try:
+            if columns:
+                # As a table, so that DuckDB does not know beforehand what is in the row.
+                self._database.execute(f"CREATE OR REPLACE TEMP TABLE unknown AS {nulls(columns)}")
+                self.try_map("FROM unknown")
+        except DataError as error:
+            return error.reason
+        return ""
+
+    @property
+    def parameters(self) -> str:
+        """The parameters of `map`, for messages."""
+        names = sorted(self._source.map.parameters)
+        values = ", ".join(f"${name} is {self._database.arguments[name]!r}" for name in names)
+        return f", or its parameters ({values})" if names else ""
+
     def _map(self, one: Round) -> None:
         if self._shape is None:
             self._shape = bind(self._plan, self._source, self._database, one.relation)
@@ -143,23 +171,28 @@ class SqlMapper:
         self._database.execute("ALTER TABLE compacted RENAME TO partial")
         self._compact_at = max(COMPACT_ROWS, 2 * self._rows)
 
-    def write(self, output: ObjectWriter, inferred: dict[str, Any]) -> int:
-        """Write the partial rows, a segment for each partition; return how many there are."""
-        segments = [Segment(0, 0, 0)] * self._partitions
+    def write(self, output: ObjectWriter, url: str, inferred: dict[str, Any]) -> int:
+        """Write the partial rows, a segment for each partition; return how many there are.
+
+        Args:
+            url: of the object that is written.
+            inferred: what the objects of the input say of their columns.
+        """
+        segments: list[Segment] = []
         notes: dict[str, Any] = {"inferred": inferred}
         if self._shape:
             notes["input"] = self._source.name
             notes["partial"] = [[column.name, column.type] for column in self._shape.partial]
             rows = self._part(self._shape.key)
             for partition in range(self._partitions):
-                start = output.size
-                if partition in rows:
-                    relation = (
-                        f"partial WHERE {PARTITION} = {partition}" if self._partitions > 1 else "partial"
-                    )
-                    write_segment(self._database, relation, self._shape, output)
-                segments[partition] = Segment(start, output.size - start, rows.get(partition, 0))
-        output.write(pack_index(segments, notes))
+                if partition not in rows:
+                    segments.append(Segment(output.size, 0, 0))
+                    continue
+                relation = f"partial WHERE {PARTITION} = {partition}" if self._partitions > 1 else "partial"
+                segments.append(write_segment(self._database, relation, self._shape, output))
+        else:
+            segments = [Segment(0, 0, 0)] * self._partitions
+        output.write(pack_index(url, segments, notes))
         return self._rows
 
     def _part(self, key: tuple[str, ...]) -> dict[int, int]:

@@ -6,10 +6,12 @@ from concurrent.futures import Future
 from functools import partial
 from threading import Lock
 
-from ..formats import BYTE_ORDER_MARK
+from ..parsing import BYTE_ORDER_MARK
 from ..pieces import OVERLAP_BYTES, PART_BYTES, Piece, read_part, shorter, too_long
+from ..signatures import check_is_text
 from ..storage import ObjectStore, Range
 from .database import DataError
+from .long_lines import LongLines
 from .parts import Parted, Parts
 from .quotes import UNCLOSED, Quotes
 
@@ -21,18 +23,34 @@ class PieceFile(Parted):
 
     Its records are those that begin in the piece, as in mapreduce.pieces; a header is none of them. Where
     they begin and end is looked up first: so DuckDB's reads are the very parts that are fetched, uncopied.
+    Where the first of them begins with a byte order mark, which is not the object's, the file has another one
+    in front, for DuckDB to leave out (see mapreduce.sql.files.text_file).
+
+    Args:
+        quote: what is around fields, if there is such a thing. One that is not closed on its line raises
+            DataError.
+        longest: a line that is longer raises DataError, and one that is nearly as long may. 0 lets all pass.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of
-        self, piece: Piece, store: ObjectStore, parts: Parts, max_record_bytes: int, header: bool, quote: str
+        self,
+        piece: Piece,
+        store: ObjectStore,
+        parts: Parts,
+        max_record_bytes: int,
+        header: bool,
+        quote: str,
+        longest: int = 0,
     ) -> None:
         self._piece = piece
         self._store = store
         self._max_record_bytes = max_record_bytes
         self._header = header
         self._quotes = Quotes(quote) if quote else None
+        self._long_lines = LongLines(longest) if longest else None
         self._origin = max(piece.start - 1, 0)
         self._edges: Future[tuple[int, int]] | None = None
+        self._mark = b""  # in front of the records
         self.bytes_read = 0
         count = -(-(piece.end - self._origin) // PART_BYTES)
         if count > 1:
@@ -58,7 +76,7 @@ class PieceFile(Parted):
     @property
     def size(self) -> int:
         begin, end = self.edges
-        return end - begin
+        return len(self._mark) + end - begin
 
     @property
     def edges(self) -> tuple[int, int]:
@@ -74,12 +92,20 @@ class PieceFile(Parted):
         begin = 0
         if piece.start or self._header:
             begin = self._behind_newline(head, self._origin, self._origin, piece.end)
+        if self._origin == 0:
+            check_is_text(head.data, piece.url, piece.compression)
         if begin >= piece.end:
             return piece.end, piece.end
         end = self._behind_newline(tail, tail_start, piece.end - 1, tail.size)
-        # A byte order mark is of the first record, which may begin in a piece that ends within the mark.
-        mark = begin == 0 and head.data.startswith(BYTE_ORDER_MARK)
-        return len(BYTE_ORDER_MARK) if mark else begin, end
+        # The object's own mark is of the first record, which may begin in a piece that ends within the mark.
+        if begin == 0 and head.data.startswith(BYTE_ORDER_MARK):
+            begin = len(BYTE_ORDER_MARK)
+        start = head.data[begin - self._origin :][: len(BYTE_ORDER_MARK)]
+        looked_at = len(start) == len(BYTE_ORDER_MARK) or begin + len(start) >= end
+        if not looked_at:
+            start = self._fetch(begin, begin + len(BYTE_ORDER_MARK)).data
+        self._mark = BYTE_ORDER_MARK if start == BYTE_ORDER_MARK else b""
+        return begin, end
 
     def _behind_newline(self, part: Range, part_start: int, start: int, limit: int) -> int:
         """Return where the line ends that goes on at `start`, or `limit` if it does not end before that."""
@@ -96,9 +122,17 @@ class PieceFile(Parted):
         return min(part_start + newline + 1, limit) if newline >= 0 else limit
 
     def read(self, start: int, stop: int) -> bytes:
-        data = super().read(start, stop)
+        size = self.size
+        mark = len(self._mark)
+        if start < mark:
+            return self._mark[start:stop] + (self._read(0, stop - mark, size - mark) if stop > mark else b"")
+        return self._read(start - mark, stop - mark, size - mark)
+
+    def _read(self, start: int, stop: int, size: int) -> bytes:
+        """Return bytes of the records, `size` bytes in all."""
+        data = super().read(start, min(stop, size))
         if start == self.bytes_read:
-            self._check(data, at_end=stop >= self.size)
+            self._check(data, at_end=stop >= size)
         elif start > self.bytes_read and self._quotes:
             raise DataError(UNCLOSED)  # for all that is known: what lies between was not looked at
         return data
@@ -116,6 +150,8 @@ class PieceFile(Parted):
         self.bytes_read += len(data)
         if self._quotes and (self._quotes.feed(data) or (at_end and self._quotes.left_open)):
             raise DataError(UNCLOSED)
+        if self._long_lines and self._long_lines.feed(data):
+            raise DataError("a line that may be too long to be read as it streams")
 
 
 class ObjectFile:

@@ -9,20 +9,19 @@ from typing import Any, NamedTuple
 
 from ..errors import BadObject, JobFailed
 from ..events import ReduceTask
-from ..layout import MAP_STEP, output_key
+from ..layout import MAP_STEP
 from ..reduce_task import THREADS, input_keys, read_tail
 from ..results import output_format, result_metadata
 from ..segmented import Index, Segment, pack_index, read_index
 from ..sqljob import SqlJob
 from ..storage import ObjectStore, ObjectWriter
 from .database import Column, Database, DataError, quoted, text_of
-from .parts import PartedFile, Parts
+from .parts import Parts
 from .plan import Plan, field_of, plan_of, where_columns_go
 from .schemas import disagreement
-from .segments import write_segment
+from .segments import segment_file, write_segment
 from .shape import FLOATS, bind_reduce, carried, cast, check_same, listed, nothing
 
-PART_BYTES = 1 << 20
 PARTS_AHEAD = THREADS - 1  # of all segments together, so that small ones are fetched many at a time
 PARTS_KEPT = 2 * THREADS  # DuckDB reads the columns of a row group in any order
 NESTED = ("[", "STRUCT(", "MAP(", "UNION(")  # what the types have in them that csv has no way to write
@@ -57,17 +56,18 @@ def run_sql_reduce_task(task: ReduceTask, job: SqlJob, store: ObjectStore, bucke
         pool = stack.enter_context(ThreadPoolExecutor(THREADS))
         database = stack.enter_context(Database(job.arguments))
         inputs = open_inputs(task, plan, store, bucket, database, pool)
-        key = output_key(task.prefix, task.step, task.partition, task.task)
         try:
             reducer = SqlReducer(plan, database, inputs, task.partition)
             if task.final:
                 format = output_format(job, task.job.output) or reducer.default_format()
                 metadata = result_metadata(format, reducer.columns)
-                output = stack.enter_context(store.write(bucket, key, intermediate=True, metadata=metadata))
+                output = stack.enter_context(
+                    store.write(bucket, task.output, intermediate=True, metadata=metadata)
+                )
                 records_out = reducer.finish(format, output)
             else:
-                output = stack.enter_context(store.write(bucket, key, intermediate=True))
-                records_out = reducer.merge(output)
+                output = stack.enter_context(store.write(bucket, task.output, intermediate=True))
+                records_out = reducer.merge(output, f"s3://{bucket}/{task.output}")
         except DataError as error:
             raise JobFailed(f"sql: partition {task.partition} of step {task.step}: {error.reason}") from error
     return {
@@ -104,9 +104,7 @@ def open_inputs(  # noqa: PLR0913 - what it is made of
         segment = index.segments[number]
         segments.append(segment)
         if segment.records:
-            stop = segment.offset + segment.length
-            file = PartedFile(partial(store.read, bucket, key), segment.offset, stop, parts, PART_BYTES)
-            names.append(database.files.add(file))
+            names.append(database.files.add(segment_file(store, bucket, key, segment, parts)))
     if "partial" not in notes:
         raise BadObject(
             "the input has no records, and nothing else says what its columns are: give them, "
@@ -169,11 +167,11 @@ class SqlReducer:
         self._rows = "true" if self._shape.key or partition == 0 else "false"
         self._reduced = f"(SELECT {cast(inputs.columns)} FROM (\n{plan.reduce.text}\n)) WHERE {self._rows}"
 
-    def merge(self, output: ObjectWriter) -> int:
-        """Write the reduced rows, to be reduced again; return how many there are."""
-        rows = write_segment(self._database, self._reduced, self._shape, output, self._plan.reduce)
-        output.write(pack_index([Segment(0, output.size, rows)], self._notes))
-        return rows
+    def merge(self, output: ObjectWriter, url: str) -> int:
+        """Write the reduced rows to an object, to be reduced again; return how many there are."""
+        segment = write_segment(self._database, self._reduced, self._shape, output, self._plan.reduce)
+        output.write(pack_index(url, [segment], self._notes))
+        return segment.records
 
     @property
     def columns(self) -> list[str]:

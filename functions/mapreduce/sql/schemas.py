@@ -8,8 +8,10 @@ from typing import Any
 
 from ..errors import BadObject, InvalidQuery
 from ..events import MapTask
-from ..formats import BYTE_ORDER_MARK, Csv, Format, JsonLines, Parquet
+from ..formats import Csv, Format, JsonLines, Parquet
+from ..parsing import BYTE_ORDER_MARK
 from ..pieces import Block, Piece, read_pieces
+from ..signatures import check_is_text
 from ..storage import ObjectStore
 from .database import Column, Database, DataError, reason_of
 from .files import Memory, Readable
@@ -63,6 +65,14 @@ def disagreement(name: str, one: dict[str, Any], other: dict[str, Any]) -> BadOb
     )
 
 
+def no_parquet(piece: Piece, error: DataError | InvalidQuery) -> BadObject:
+    """Return the error of an object that cannot be read as Parquet."""
+    remedy = "leave it out of the input"
+    if piece.compression:
+        remedy = f"decompress it, for Parquet in {piece.compression} is not read, or {remedy}"
+    return BadObject(f"{piece.url}: not a Parquet object ({reason_of(error)}); {remedy}")
+
+
 class Schemas:
     """How the objects of a map task's input are read.
 
@@ -89,6 +99,11 @@ class Schemas:
         if piece.key not in self._tables:
             self._tables[piece.key] = self._table_of(piece)
         return self._tables[piece.key]
+
+    @property
+    def columns(self) -> tuple[Column, ...] | None:
+        """The columns of an object that was read; None if nothing was."""
+        return next((table.columns for table in self._tables.values() if table), None)
 
     def opened(self, piece: Piece) -> ObjectFile:
         """Return the Parquet object of a piece as a file; its end is fetched once."""
@@ -130,6 +145,8 @@ class Schemas:
             assert isinstance(format, Csv)
             return self._sniffed(file, format)
         except (DataError, InvalidQuery) as error:
+            if isinstance(format, Parquet):
+                raise no_parquet(piece, error) from error
             raise BadObject(
                 f"{piece.url}: does not say what its columns are: {reason_of(error)}. Give them: "
                 f"{where_columns_go(self._source.name)}; or leave the object out of the input"
@@ -152,9 +169,10 @@ class Schemas:
         if piece.compression:
             with closing(read_pieces(self._store, [piece], self._max_record_bytes, self._pool)) as pieces:
                 _, blocks = next(pieces)
-                data = next(blocks, Block(0, b"")).data
+                data = next(blocks, Block(0, b"")).data  # which has been looked at
         else:
             data, size = self._store.read(piece.bucket, piece.key, 0, SAMPLE_BYTES, piece.etag)
+            check_is_text(data, piece.url, piece.compression)
             if len(data) < size:
                 data = data[: data.rfind(b"\n") + 1]
         # One kind of line end, for a mix of them is none to DuckDB.

@@ -82,8 +82,13 @@ def bind_reduce(plan: Plan, database: Database, partial: tuple[Column, ...]) -> 
 
 def nothing(columns: tuple[Column, ...]) -> str:
     """Return a SELECT of no rows with some columns."""
-    nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {quoted(column.name)}" for column in columns)
-    return f"SELECT {nulls} WHERE false"
+    return f"{nulls(columns)} WHERE false"
+
+
+def nulls(columns: tuple[Column, ...]) -> str:
+    """Return a SELECT of one row with some columns, in which they are NULL."""
+    some = ", ".join(f"CAST(NULL AS {column.type}) AS {quoted(column.name)}" for column in columns)
+    return f"SELECT {some}"
 
 
 def _typed(column: Column) -> Column:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from ..pieces import Block
 from .database import DataError
-from .files import Files, Memory
+from .files import Files, Memory, text_file
 from .quotes import UNCLOSED, Quotes
-from .table import LINE_BYTES, Table
+from .table import Table
 
 
 class Sieve:
@@ -53,9 +53,10 @@ class Sieve:
             return None
         if self._table.quote and Quotes(self._table.quote).feed(data):
             return UNCLOSED
-        name = self._files.add(Memory(data))
+        file = Memory(text_file(data))
+        name = self._files.add(file)
         try:
-            self._trial(self._table.relation([name], max(LINE_BYTES, *map(len, lines))))
+            self._trial(self._table.relation([name], max(map(len, lines)), file.size))
         except DataError as error:
             return error.reason
         finally:

@@ -8,14 +8,14 @@ from functools import lru_cache
 
 import duckdb
 
+from ..compression import OPENERS
 from ..errors import InvalidParameter, InvalidQuery
 from ..formats import Csv, Format, JsonLines, Parquet, format_from
-from ..pieces import OPENERS
 from .database import Column, quoted, text_of
 from .syntax import parser
 
 BUFFER_BYTES = 8 << 20  # what DuckDB reads of csv at once; as fast as its 32 MB, in less memory
-LINE_BYTES = 2 << 20  # the longest line that is read as it streams; a longer one is read with more memory
+LINE_BYTES = 2 << 20  # the longest line of csv that is read as it streams; a longer one takes more memory
 JSON_RECORD_BYTES = 16 << 20
 SUFFIXES: dict[str, Format] = {
     ".tsv": Csv(delimiter="\t"),
@@ -96,12 +96,14 @@ class Table:
         """Whether the first line of each object names the columns."""
         return isinstance(self.format, Csv) and self.format.header
 
-    def relation(self, names: list[str], line_bytes: int = LINE_BYTES) -> str:
+    def relation(self, names: list[str], longest: int = 0, size: int = 0) -> str:
         """Return the SELECT that reads some files of records.
 
         Args:
             names: of the files, quoted.
-            line_bytes: the longest line that they may have.
+            longest: of their lines, if they may be longer than LINE_BYTES (csv) or JSON_RECORD_BYTES.
+            size: of a file that is read at once. For csv with long lines this must be; and DuckDB 2.0 fails
+                where what it reads of csv ends among blank lines.
         """
         assert self.columns is not None
         files = f"[{', '.join(names)}]"
@@ -109,11 +111,11 @@ class Table:
         options: dict[str, str] = {"auto_detect": "false", "columns": f"{{{columns}}}"}
         if isinstance(self.format, JsonLines):
             options |= {"format": "'newline_delimited'", "records": "'true'"}
-            options["maximum_object_size"] = str(max(JSON_RECORD_BYTES, line_bytes))
+            options["maximum_object_size"] = str(max(JSON_RECORD_BYTES, longest))
             return f"SELECT * FROM read_json({files}, {written(options)})"
         assert isinstance(self.format, Csv)
-        options |= {"header": "false", "max_line_size": str(line_bytes)}
-        options |= {"buffer_size": str(max(BUFFER_BYTES, line_bytes + 1))}
+        options |= {"header": "false", "max_line_size": str(max(LINE_BYTES, size))}
+        options |= {"buffer_size": str(max(BUFFER_BYTES, size + 1))}
         options |= csv_options(self.format)
         if self.date_format:
             options["dateformat"] = text_of(self.date_format)

@@ -10,16 +10,17 @@ from itertools import groupby
 
 from ..errors import BadObject, InvalidQuery
 from ..events import MapTask
-from ..formats import BYTE_ORDER_MARK, Parquet
+from ..formats import Csv, Parquet
+from ..parsing import BYTE_ORDER_MARK
 from ..pieces import PARTS_AHEAD, Block, Piece, read_pieces
 from ..storage import ObjectStore
-from .database import Database, DataError, reason_of
-from .files import Memory
+from .database import Database, DataError
+from .files import Memory, text_file
 from .objects import PieceFile
 from .parts import Parts
 from .plan import Source
 from .quotes import UNCLOSED, Quotes
-from .schemas import Schemas
+from .schemas import Schemas, no_parquet
 from .shape import cast
 from .sieve import Sieve
 from .table import LINE_BYTES, Table
@@ -107,14 +108,13 @@ class Tables:
 
     def _streamed_round(self, table: Table, pieces: list[Piece]) -> Round:
         parts = Parts(self._pool, PARTS_AHEAD)
+        longest = min(LINE_BYTES, self._max_record_bytes) if isinstance(table.format, Csv) else 0
         files = [
-            PieceFile(piece, self._store, parts, self._max_record_bytes, table.header, table.quote)
+            PieceFile(piece, self._store, parts, self._max_record_bytes, table.header, table.quote, longest)
             for piece in pieces
         ]
         return Round(
-            table.relation(
-                [self._files.add(file) for file in files], min(LINE_BYTES, self._max_record_bytes + 1)
-            ),
+            table.relation([self._files.add(file) for file in files]),
             None,
             lambda: sum(file.bytes_read for file in files),
         )
@@ -140,9 +140,10 @@ class Tables:
         data = b"".join(blocks)
         if table.quote and Quotes(table.quote).feed(data):
             raise DataError(UNCLOSED)
-        longest = max(map(len, blocks), default=0)
-        name = self._files.add(Memory(data))
-        yield Round(table.relation([name], max(LINE_BYTES, longest)), None, lambda: len(data))
+        file = Memory(text_file(data))
+        name = self._files.add(file)
+        relation = table.relation([name], max(map(len, blocks), default=0), file.size)
+        yield Round(relation, None, lambda: len(data))
         self._files.remove(name)
 
     def _tried(self, table: Table, piece: Piece, trial: Callable[[str], None]) -> Round:
@@ -151,9 +152,10 @@ class Tables:
         try:
             trial(one.relation)
         except DataError as error:
+            remedy = "Correct it, or leave it out of the input; records of Parquet cannot be set aside"
             raise BadObject(
-                f"{piece.url}: {error.reason}. Correct it, or leave it out of the input; records of Parquet "
-                "cannot be set aside"
+                f"{piece.url}: {error.reason}. {remedy}",
+                without_data=f"{piece.url}: the query cannot be applied to it. {remedy}",
             ) from error
         return one
 
@@ -196,9 +198,7 @@ class Tables:
                 f"FROM parquet_metadata({name}) GROUP BY row_group_id ORDER BY row_group_id"
             )
         except (DataError, InvalidQuery) as error:
-            raise BadObject(
-                f"{piece.url}: not a Parquet object ({reason_of(error)}); leave it out of the input"
-            ) from error
+            raise no_parquet(piece, error) from error
         first, last, row = 0, -1, 0
         for rows, offset in groups:
             if piece.start <= offset < piece.end:
