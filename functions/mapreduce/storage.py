@@ -12,7 +12,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .errors import InputChanged, InputNotReadable, StorageRefused, StorageUnavailable
+from .errors import InputNotReadable, StorageRefused, StorageUnavailable
+from .reads import COPIES, REFUSALS, Reader, Wanted
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,9 +25,12 @@ Response = TypeVar("Response")
 
 # An upload is one PUT below this size and a multipart upload above it; S3 wants parts of 5 MiB or more.
 UPLOAD_PART_BYTES = 5 << 20
+SMALL_BYTES = 4 << 10  # about what an object has that is looked for
 WRITERS = 4  # that can upload at the same time; a task has one or two
+# One request takes 67 s at worst, with the SDK's pauses of up to 1, 2 and 4 s between attempts. Nothing is
+# read for 97 s then, with those SECONDS_WITHOUT_A_BYTE and one more silence: the least WorkerTimeout is 120.
+CONNECT_SECONDS, SILENT_SECONDS, ATTEMPTS = 5, 10, 4
 INTERMEDIATE = "marla=intermediate"  # the tag that the job bucket's lifecycle rule expires
-REFUSALS = {"AccessDenied", "403"}  # the second is what a HEAD, which has no body, answers
 
 
 class Range(NamedTuple):
@@ -36,36 +40,45 @@ class Range(NamedTuple):
     size: int
 
 
+class Description(NamedTuple):
+    """What is known of an object without reading it: its bytes, and its user metadata."""
+
+    size: int
+    metadata: dict[str, str]
+
+
 class ObjectStore:
     """The few things that workers ask of S3."""
 
     def __init__(self, client: S3Client) -> None:
         self._client = client
+        self._reader = Reader(client)
         self._uploads = ThreadPoolExecutor(WRITERS, thread_name_prefix="upload")
 
     def read(self, bucket: str, key: str, start: int, stop: int, etag: str = "") -> Range:
-        """Return bytes `[start, stop)` of an object, or fewer where it ends earlier.
+        """Return bytes `[start, stop)` of one version of an object, or fewer where it ends earlier.
 
         Raises InputNotReadable if it is gone, may not be read, or has no byte at `start`, InputChanged if it
-        has another ETag than the one given, and StorageUnavailable if S3 did not answer in spite of the SDK's
-        retries.
+        has another ETag than the one given, and StorageUnavailable if S3 did not answer in spite of retries,
+        or the object was overwritten while it was read without an ETag.
         """
-        return self._get(bucket, key, f"bytes={start}-{stop - 1}", etag)
+        wanted = Wanted(bucket, key, f"bytes={start}-{stop - 1}", stop - start, etag)
+        return Range(*self._reader.read(wanted))
 
     def read_tail(self, bucket: str, key: str, count: int, etag: str = "") -> Range:
         """Return the last `count` bytes of an object, or all of it where it is shorter."""
-        return self._get(bucket, key, f"bytes=-{count}", etag)
+        return Range(*self._reader.read(Wanted(bucket, key, f"bytes=-{count}", count, etag)))
 
-    def _get(self, bucket: str, key: str, byte_range: str, etag: str = "") -> Range:
-        condition: Any = {"IfMatch": f'"{etag}"'} if etag else {}
+    def find(self, bucket: str, key: str) -> bytes | None:
+        """Return the whole of a small object, or None where there is none.
+
+        An object that may not be read counts as absent: S3 answers so for one that is not there, too, to
+        those who may not list its bucket. Raises StorageUnavailable if S3 did not answer.
+        """
         try:
-            response = self._client.get_object(Bucket=bucket, Key=key, Range=byte_range, **condition)
-            data = response["Body"].read()
-        except ClientError as error:
-            raise _explain(error, f"s3://{bucket}/{key}", byte_range) from error
-        except BotoCoreError as error:
-            raise StorageUnavailable(f"s3://{bucket}/{key} ({byte_range}): {error}") from error
-        return Range(data, int(response["ContentRange"].rpartition("/")[2]))
+            return self._reader.read(Wanted(bucket, key, "", SMALL_BYTES))[0]
+        except InputNotReadable:
+            return None
 
     def write(
         self, bucket: str, key: str, *, intermediate: bool, metadata: dict[str, str] | None = None
@@ -74,10 +87,11 @@ class ObjectStore:
         tags = INTERMEDIATE if intermediate else ""
         return ObjectWriter(self._client, self._uploads, bucket, key, tags, metadata or {})
 
-    def metadata(self, bucket: str, key: str) -> dict[str, str]:
-        """Return the user metadata of an object."""
+    def describe(self, bucket: str, key: str) -> Description:
+        """Return the size and the user metadata of an object."""
         with _answered(bucket, key):
-            return self._client.head_object(Bucket=bucket, Key=key)["Metadata"]
+            head = self._client.head_object(Bucket=bucket, Key=key)
+        return Description(head["ContentLength"], head["Metadata"])
 
     def copy(
         self, bucket: str, source: str, target: str, content_type: str, *, intermediate: bool = False
@@ -91,6 +105,7 @@ class ObjectStore:
             "MetadataDirective": "REPLACE",
             "TaggingDirective": "REPLACE",
             "ContentType": content_type,
+            "ChecksumAlgorithm": "CRC32",
         } | ({"Tagging": INTERMEDIATE} if intermediate else {})
         with _answered(bucket, target):
             self._client.copy({"Bucket": bucket, "Key": source}, bucket, target, ExtraArgs=arguments)
@@ -178,7 +193,7 @@ class ObjectWriter:
         else:
             with self._answered():
                 body: Any = self._buffer
-                self._client.put_object(**self._target, **self._options, Body=body)
+                self._client.put_object(**self._target, **self._options, Body=body, ChecksumAlgorithm="CRC32")
         self._buffer = bytearray()
 
     def abandon(self) -> None:
@@ -187,9 +202,14 @@ class ObjectWriter:
             wait([self._under_way])
             self._under_way = None
         if self._upload:
+            upload, self._upload = self._upload, ""
             with self._answered():
-                self._client.abort_multipart_upload(**self._target, UploadId=self._upload)
-            self._upload = ""
+                try:
+                    self._client.abort_multipart_upload(**self._target, UploadId=upload)
+                except ClientError as error:
+                    # It may have been completed, and just the answer was lost.
+                    if error.response["Error"]["Code"] != "NoSuchUpload":
+                        raise
         self._buffer.clear()
 
     def _answered(self) -> AbstractContextManager[None]:
@@ -211,10 +231,10 @@ class ObjectWriter:
 def connect() -> ObjectStore:
     """Return a store on S3 with the function's own credentials, and timeouts far below the function's."""
     config = Config(
-        connect_timeout=5,
-        read_timeout=30,
-        max_pool_connections=64,
-        retries={"mode": "standard", "total_max_attempts": 6},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=SILENT_SECONDS,
+        max_pool_connections=COPIES + WRITERS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
     return ObjectStore(boto3.client("s3", config=config))
 
@@ -248,25 +268,3 @@ def _answered(bucket: str, key: str) -> Iterator[None]:
                 "deploy the stack again, and see that no other policy forbids it"
             ) from error
         raise StorageUnavailable(f"s3://{bucket}/{key}: {error}") from error
-
-
-def _explain(error: ClientError, where: str, byte_range: str) -> Exception:
-    code = error.response["Error"]["Code"]
-    if code in {"PreconditionFailed", "412"}:
-        return InputChanged(f"{where}: another object than when the job listed it; start the job again")
-    if code in REFUSALS:
-        # S3 answers so for an object that is not there, too, to those who may not list its bucket.
-        return InputNotReadable(
-            f"{where}: access denied. The workers may read only the buckets that the stack's parameter "
-            "InputBuckets names, and input/ and results in the stack's own, without a KMS key of yours. Or "
-            "the object was deleted after the job listed it"
-        )
-    if code in {"NoSuchKey", "NoSuchBucket", "404"}:
-        return InputNotReadable(
-            f"{where}: no longer there. It was deleted after the job listed it; start the job again"
-        )
-    if code == "InvalidRange":
-        return InputNotReadable(
-            f"{where}: shorter than when the job listed it ({byte_range}); start the job again"
-        )
-    return StorageUnavailable(f"{where} ({byte_range}): {code}: {error.response['Error'].get('Message', '')}")

@@ -31,7 +31,7 @@ class MemoryS3:
         self.requests["get_object"] += 1
         data = self._find(request).data
         if "Range" not in request:
-            return {"Body": io.BytesIO(data)}
+            return {"Body": io.BytesIO(data), "ContentLength": len(data), "ETag": _etag(data)}
         first, last = request["Range"].removeprefix("bytes=").split("-")
         start = int(first) if first else max(0, len(data) - int(last))
         stop = min(int(last) + 1, len(data)) if first else len(data)
@@ -42,10 +42,13 @@ class MemoryS3:
         return {
             "Body": io.BytesIO(data[start:stop]),
             "ContentRange": f"bytes {start}-{stop - 1}/{len(data)}",
+            "ContentLength": stop - start,
+            "ETag": _etag(data),
         }
 
     def head_object(self, **request: Any) -> dict[str, Any]:
-        return {"Metadata": self._find(request).metadata}
+        stored = self._find(request)
+        return {"Metadata": stored.metadata, "ContentLength": len(stored.data)}
 
     def put_object(self, **request: Any) -> None:
         stored = Stored(request["Body"], request.get("Metadata", {}), request.get("Tagging", ""))
@@ -87,6 +90,10 @@ def memory_store(bucket: str, objects: dict[str, bytes]) -> tuple[MemoryS3, Obje
     for key, data in objects.items():
         s3.objects[bucket, key] = Stored(data, {}, "")
     return s3, ObjectStore(cast(Any, s3))
+
+
+def _etag(data: bytes) -> str:
+    return f'"{id(data):x}"'  # another one when the object is written again, which is all that matters
 
 
 def _error(code: str) -> ClientError:

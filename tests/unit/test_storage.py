@@ -1,4 +1,6 @@
-from collections.abc import Callable
+import base64
+import zlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,6 +11,7 @@ from mypy_boto3_s3.client import S3Client
 
 from mapreduce.errors import InputNotReadable, MarlaError, StorageRefused, StorageUnavailable
 from mapreduce.storage import UPLOAD_PART_BYTES, ObjectStore, Range, read_ahead
+from tests.unit.flaky_s3 import FlakyS3, client_of, error, flaky_s3
 from tests.unit.pipeline import JOBS
 
 KEYS = ["plain", "with space", "a+b", "100%", "한글/객체", "jobs/id/stage-0/map/0"]
@@ -61,14 +64,13 @@ def test_an_s3_that_does_not_answer_is_worth_another_try(s3: S3Client, code: str
     assert not issubclass(StorageUnavailable, MarlaError)  # which the state machine does not retry
 
 
-def test_a_connection_that_breaks_while_a_body_is_read_is_worth_another_try(
+def test_a_request_that_gets_no_answer_is_worth_another_try(
     s3: S3Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Broken:
-        def read(self) -> bytes:
-            raise ReadTimeoutError(endpoint_url="https://s3")
+    def silent(**_: Any) -> Any:
+        raise ReadTimeoutError(endpoint_url="https://s3")
 
-    monkeypatch.setattr(s3, "get_object", lambda **_: {"Body": Broken(), "ContentRange": "bytes 0-1/2"})
+    monkeypatch.setattr(s3, "get_object", silent)
     with pytest.raises(StorageUnavailable, match=f"s3://{JOBS}/key"):
         ObjectStore(s3).read(JOBS, "key", 0, 10)
 
@@ -79,6 +81,30 @@ def test_a_range_behind_the_end_says_that_the_object_is_shorter(s3: S3Client, st
         InputNotReadable, match=rf"s3://{JOBS}/key: shorter .*bytes=10-11.*start the job again"
     ):
         store.read(JOBS, "key", 10, 12)
+
+
+@pytest.mark.parametrize("data", [b"", b"0123456789"])
+def test_a_small_object_is_found_whole(s3: S3Client, store: ObjectStore, data: bytes) -> None:
+    s3.put_object(Bucket=JOBS, Key="receipts/map/0", Body=data)
+    assert store.find(JOBS, "receipts/map/0") == data
+
+
+def test_an_object_that_is_not_there_is_not_found(store: ObjectStore) -> None:
+    assert store.find(JOBS, "receipts/map/0") is None
+
+
+def test_an_object_is_not_found_where_s3_does_not_say_whether_there_is_one(s3: S3Client) -> None:
+    with Stubber(s3) as stub:
+        stub.add_client_error("get_object", "AccessDenied", "not you", 403)
+        assert ObjectStore(s3).find(JOBS, "receipts/map/0") is None
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "InternalError"])
+def test_an_s3_that_does_not_answer_does_not_say_that_there_is_no_object(s3: S3Client, code: str) -> None:
+    with Stubber(s3) as stub:
+        stub.add_client_error("get_object", code, "please wait", 503)
+        with pytest.raises(StorageUnavailable, match=f"s3://{JOBS}/receipts/map/0.*{code}"):
+            ObjectStore(s3).find(JOBS, "receipts/map/0")
 
 
 # Writing
@@ -94,7 +120,7 @@ def test_an_object_is_written_with_its_metadata_in_one_request_or_many(
             writer.write(data[start : start + 5_000_000])
     assert writer.size == len(data)
     assert content(s3, key) == data
-    assert store.metadata(JOBS, key) == {"marla-format": "csv"}
+    assert store.describe(JOBS, key).metadata == {"marla-format": "csv"}
     assert uploads(s3) == []
 
 
@@ -158,6 +184,75 @@ def test_a_write_that_s3_does_not_take_is_worth_another_try_and_leaves_nothing_b
     assert uploads(s3) == []
 
 
+# Writing, to an S3 that fails as real ones do
+
+CREATED = b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
+COMPLETED = b'<CompleteMultipartUploadResult><ETag>"whole"</ETag></CompleteMultipartUploadResult>'
+LOST = (0, b"")
+
+
+@pytest.fixture
+def flaky(monkeypatch: pytest.MonkeyPatch) -> Iterator[FlakyS3]:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    with flaky_s3() as server:
+        yield server
+
+
+def write_to(flaky: FlakyS3, data: bytes) -> None:
+    with ObjectStore(client_of(flaky)).write("bucket", "key", intermediate=True) as writer:
+        writer.write(data)
+
+
+def test_every_write_has_a_checksum(flaky: FlakyS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+    flaky.answers.extend([(200, b""), (200, CREATED), (200, b""), (200, COMPLETED)])
+    write_to(flaky, b"small")
+    write_to(flaky, LARGE)
+    put, created, part, _ = [headers for _, _, headers in flaky.written]
+    assert put["x-amz-checksum-crc32"] == base64.b64encode(zlib.crc32(b"small").to_bytes(4, "big")).decode()
+    assert created["x-amz-checksum-algorithm"] == "CRC32"
+    assert part["x-amz-checksum-crc32"] == base64.b64encode(zlib.crc32(LARGE).to_bytes(4, "big")).decode()
+
+
+def test_a_copy_has_a_checksum(s3: S3Client, store: ObjectStore) -> None:
+    s3.put_object(Bucket=JOBS, Key="from", Body=b"rows")
+    asked: list[Any] = []
+    store._client.meta.events.register_first(
+        "provide-client-params.s3.CopyObject", lambda params, **_: asked.append(params["ChecksumAlgorithm"])
+    )
+    store.copy(JOBS, "from", "to", "text/csv")
+    assert asked == ["CRC32"]
+
+
+@pytest.mark.parametrize("code", ["BadDigest", "XAmzContentChecksumMismatch", "InvalidDigest"])
+def test_bytes_that_were_damaged_on_their_way_are_worth_another_try(flaky: FlakyS3, code: str) -> None:
+    flaky.answers.extend([(400, error(code))])
+    with pytest.raises(StorageUnavailable, match=f"s3://bucket/key: .*{code}"):
+        write_to(flaky, b"small")
+
+
+def test_an_upload_that_s3_accepts_and_then_fails_to_complete_is_no_success(flaky: FlakyS3) -> None:
+    failed = (200, error("InternalError"))
+    flaky.answers.extend([(200, CREATED), (200, b""), failed, failed, (204, b"")])
+    with pytest.raises(StorageUnavailable, match=r"s3://bucket/key: .*InternalError"):
+        write_to(flaky, LARGE[:UPLOAD_PART_BYTES])
+    assert [command for command, _, _ in flaky.written] == ["POST", "PUT", "POST", "POST", "DELETE"]
+
+
+def test_an_upload_that_s3_completes_at_its_second_attempt_is_a_success(flaky: FlakyS3) -> None:
+    flaky.answers.extend([(200, CREATED), (200, b""), (200, error("InternalError")), (200, COMPLETED)])
+    write_to(flaky, LARGE[:UPLOAD_PART_BYTES])
+    assert not flaky.answers
+
+
+def test_an_upload_of_which_no_one_knows_whether_it_is_complete_is_worth_another_try(flaky: FlakyS3) -> None:
+    gone = (404, error("NoSuchUpload"))
+    flaky.answers.extend([(200, CREATED), (200, b""), LOST, gone, gone])
+    with pytest.raises(StorageUnavailable, match=r"s3://bucket/key: .*CompleteMultipartUpload.*NoSuchUpload"):
+        write_to(flaky, LARGE[:UPLOAD_PART_BYTES])
+    assert not flaky.answers
+
+
 # Other requests
 
 
@@ -169,7 +264,7 @@ def test_a_copy_has_its_own_content_type_and_neither_tags_nor_metadata(
     store.copy(JOBS, "from here", "to/there+한글", "text/csv; charset=utf-8")
     assert content(s3, "to/there+한글") == b"rows"
     assert tags(s3, "to/there+한글") == {}
-    assert store.metadata(JOBS, "to/there+한글") == {}
+    assert store.describe(JOBS, "to/there+한글").metadata == {}
     copied = s3.head_object(Bucket=JOBS, Key="to/there+한글")
     assert copied["ContentType"] == "text/csv; charset=utf-8"
 
@@ -192,7 +287,7 @@ def test_deleting_what_is_not_there_is_no_error(s3: S3Client, store: ObjectStore
 @pytest.mark.parametrize(
     ("operation", "request_of"),
     [
-        ("head_object", lambda store: store.metadata(JOBS, "key")),
+        ("head_object", lambda store: store.describe(JOBS, "key")),
         ("copy", lambda store: store.copy(JOBS, "from", "key", "text/csv")),
         ("delete_object", lambda store: store.delete(JOBS, "key")),
     ],
@@ -215,7 +310,7 @@ def test_other_requests_that_s3_does_not_answer_are_worth_another_try(
     ("operation", "code", "request_of"),
     [
         ("put_object", "AccessDenied", lambda store: store.write(JOBS, "key", intermediate=True).publish()),
-        ("head_object", "403", lambda store: store.metadata(JOBS, "key")),
+        ("head_object", "403", lambda store: store.describe(JOBS, "key")),
         ("delete_object", "AccessDenied", lambda store: store.delete(JOBS, "key")),
     ],
 )
