@@ -24,7 +24,7 @@ def map_event(  # noqa: PLR0913 - what makes a task
         "task": task,
         "partitions": 1,
         "maxBadRecords": 0,
-        "maxRecordBytes": 64_000_000,
+        "maxRecordBytes": 16_000_000,
         "format": None,
         "bucket": bucket,
         "pieces": [{"key": key, "start": 0, "end": size}],

@@ -7,12 +7,14 @@ from typing import Any
 from mapreduce.check import check
 from mapreduce.events import MapTask
 from mapreduce.map_task import run_map_task
-from mapreduce.worker import job_bucket, measured, store
+from mapreduce.receipts import check_plan
+from mapreduce.worker import job_bucket, run_task, store
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Check a job if the event says `"check": true`; else map the event's pieces."""
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Check a job, and its plan, if the event says `"check": true`; else map the event's pieces."""
     if event.get("check"):
-        return check(event)
+        checked = check(event)
+        return checked | {"code": check_plan(event, store(), job_bucket())} if "plan" in event else checked
     task = MapTask.from_event(event)
-    return measured("map", event, lambda: run_map_task(task, store(), job_bucket()))
+    return run_task("map", task, lambda: run_map_task(task, store(), job_bucket()), context)

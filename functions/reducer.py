@@ -5,16 +5,22 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from mapreduce.events import PublishTask, ReduceTask
+from mapreduce.events import PublishTask, ReduceTask, WithdrawTask
 from mapreduce.reduce_task import THREADS, run_reduce_task
-from mapreduce.results import publish
-from mapreduce.worker import job_bucket, measured, store
+from mapreduce.results import publish, withdraw
+from mapreduce.worker import job_bucket, run_task, store
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Publish the staged results if the event says `"publish": true`; else merge the event's segments."""
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Merge the event's segments; or publish the staged results if it says `"publish": true`.
+
+    With `"withdraw": true`, delete what was published of a result that cannot be published whole.
+    """
     if event.get("publish"):
         with ThreadPoolExecutor(THREADS) as pool:
             return publish(PublishTask.from_event(event), store(), job_bucket(), pool)
+    if event.get("withdraw"):
+        with ThreadPoolExecutor(THREADS) as pool:
+            return withdraw(WithdrawTask.from_event(event), store(), job_bucket(), pool)
     task = ReduceTask.from_event(event)
-    return measured("reduce", event, lambda: run_reduce_task(task, store(), job_bucket()))
+    return run_task("reduce", task, lambda: run_reduce_task(task, store(), job_bucket()), context)

@@ -17,6 +17,7 @@ from .pipeline import Pipeline, job_options
 from .sqljob import SqlJob
 
 AnyJob = Job | SqlJob
+SHOWN_CHARACTERS = 200  # of a name that there is not
 
 
 def names() -> list[str]:
@@ -73,8 +74,13 @@ def _check_methods(job: type[Job] | SqlJob, file: str) -> None:
 
 def _module(name: str) -> ModuleType:
     if name not in names():
-        raise UnknownJob(f"job: there is no {name!r}; the jobs are {', '.join(names())}")
+        raise UnknownJob(f"job: there is no {_shown(name)}; the jobs are {', '.join(names())}")
     return importlib.import_module(f"jobs.{name.replace('-', '_')}")
+
+
+def _shown(name: str) -> str:
+    """Return a name that was given, as messages have it: a wrong one may be of any length."""
+    return repr(name if len(name) <= SHOWN_CHARACTERS else name[:SHOWN_CHARACTERS] + "…")
 
 
 def _file(name: str) -> str:
@@ -128,13 +134,13 @@ def of_one_stage(name: str) -> type[Job] | SqlJob:
     found = find(of_pipeline)
     if not isinstance(found, Pipeline):
         if colon:
-            raise UnknownJob(f"job: {of_pipeline} has no stages, so there is no {name!r}")
+            raise UnknownJob(f"job: {of_pipeline} has no stages, so there is no {_shown(name)}")
         return found
     stages = {stage.name: stage.job for stage in found.stages}
     if of_stage not in stages:
         known = ", ".join(f"{of_pipeline}:{stage}" for stage in stages)
         raise UnknownJob(
-            f"job: got {name!r}, a chain of jobs that the state machine does not know as one (after "
+            f"job: got {_shown(name)}, a chain of jobs that the state machine does not know as one (after "
             f"`make pipelines` and a deployment it does); or give one of its stages: {known}"
         )
     return stages[of_stage]

@@ -2,6 +2,9 @@
 
 Lambda reports an exception's class as `errorType`, so these names reach the execution's history, the
 console and the command line as they stand. A message says what, where and what to do about it.
+
+Lambda logs an exception's message, and traces have it, and the state machine's log. So what a worker raises
+in the end is what `without_data` gives; see `mapreduce.report`.
 """
 
 import traceback
@@ -12,10 +15,18 @@ JOBS_FOLDER = "jobs"
 
 def described(error: BaseException) -> str:
     """Return an error's type and message, and the line of a job's file that it comes from, if it does."""
+    return f"{type(error).__name__}: {error}{_place(error)}"
+
+
+def kind_of(error: BaseException) -> str:
+    """Return an error's type, and the line of a job's file that it comes from, but not what it says."""
+    return f"{type(error).__name__}{_place(error)}"
+
+
+def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).parent.name == JOBS_FOLDER]
-    place = f" ({JOBS_FOLDER}/{Path(ours[-1].filename).name} line {ours[-1].lineno})" if ours else ""
-    return f"{type(error).__name__}: {error}{place}"
+    return f" ({JOBS_FOLDER}/{Path(ours[-1].filename).name} line {ours[-1].lineno})" if ours else ""
 
 
 def raised_in(error: BaseException, file: str) -> bool:
@@ -25,7 +36,33 @@ def raised_in(error: BaseException, file: str) -> bool:
 
 
 class MarlaError(Exception):
-    """An error of a job that repeating the task would not mend."""
+    """An error of a job that repeating the task would not mend; CorruptSegment is the exception.
+
+    Args:
+        message: what, where, and what to do about it.
+        without_data: the same with nothing in it of what objects contain, for logs; the message itself, if
+            not given. Names of objects, jobs and parameters are no such thing.
+    """
+
+    def __init__(self, message: str = "", *, without_data: str = "") -> None:
+        super().__init__(message)
+        self._without_data = without_data
+
+    @property
+    def without_data(self) -> str:
+        """The message as logs may have it."""
+        return self._without_data or str(self)
+
+
+class _QuotesData(MarlaError):
+    """An error whose message quotes keys, values or records, unless its raiser says what does not."""
+
+    @property
+    def without_data(self) -> str:
+        """What the error is about in general, and what it comes from."""
+        general = (type(self).__doc__ or "").partition("\n")[0].removesuffix(".")
+        cause = f", for {kind_of(self.__cause__)}" if self.__cause__ else ""
+        return self._without_data or f"{general}{cause}"
 
 
 class InvalidTask(MarlaError):
@@ -49,14 +86,22 @@ class InputNotReadable(MarlaError):
 
 
 class InputChanged(MarlaError):
-    """An input object was overwritten after the job listed it."""
+    """An input object was overwritten after the job listed it, or since the job was begun that is resumed."""
+
+
+class ResumeRefused(MarlaError):
+    """A job cannot be resumed: it has another plan now, other code, or was never begun."""
+
+
+class CodeChanged(MarlaError):
+    """The stack was deployed with other code while the job ran."""
 
 
 class BadObject(MarlaError):
     """An input object as a whole is damaged: it does not decompress, or its header cannot be read."""
 
 
-class BadRecord(MarlaError):
+class BadRecord(_QuotesData):
     """A record that the format or the job's map cannot read."""
 
 
@@ -64,24 +109,40 @@ class RecordTooLong(MarlaError):
     """A record is longer than `maxRecordBytes`."""
 
 
-class BadKey(MarlaError):
+class BadKey(_QuotesData):
     """A key that cannot be grouped, sorted and partitioned."""
 
 
-class BadValue(MarlaError):
+class BadValue(_QuotesData):
     """A value that JSON cannot say."""
 
 
-class JobFailed(MarlaError):
+class JobFailed(_QuotesData):
     """The job's combine or reduce raised."""
 
 
-class BadResult(MarlaError):
+class BadResult(_QuotesData):
     """Result rows do not fit the result's format."""
+
+
+class InternalError(_QuotesData):
+    """MARLA itself failed, which is a bug: please report it."""
 
 
 class CorruptSegment(MarlaError):
     """An intermediate object is damaged, or holds other records than its index says."""
+
+
+class RecordsLost(MarlaError):
+    """What is to be published is not what the last step wrote."""
+
+
+class OutOfMemory(MarlaError):
+    """A task needs more memory than the function has."""
+
+
+class OutOfTime(MarlaError):
+    """A task needs more time than the function has."""
 
 
 class DiskFull(MarlaError):

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import InvalidTask
-from .layout import stage_prefix
+from .layout import MAP_STEP, output_key, stage_prefix
 from .pieces import Piece
 
 # An execution's name; it becomes part of keys, so nothing that would leave the job's own prefix.
 _JOB_ID = re.compile(r"[^/\x00-\x1f\x7f]{1,80}")
+_PHASE = re.compile(r"(map|step)-[0-9]{1,9}/")
 
 
 class _Fields:
@@ -82,6 +83,35 @@ class _Fields:
     def sample(self) -> int:
         return self.number("sample") if self._event.get("sample") is not None else 0
 
+    def attempt(self) -> Attempt:
+        race = _Fields(self.object("race"))
+        times = "" if race.any("after") is not None else race.optional_text("times")
+        prefix = f"{self.prefix()}times/"
+        if times and not (times.startswith(prefix) and _PHASE.fullmatch(times.removeprefix(prefix))):
+            raise InvalidTask(f"race.times: got {times!r}; give {prefix}map-0/ or {prefix}step-1/")
+        resume = self._event.get("resume") is not None and self.flag("resume")
+        return Attempt(self.optional_text("code"), resume, times)
+
+
+def planned_prefix(event: Any) -> str:
+    """Return the prefix of the stage whose plan is to be checked. Raises InvalidTask."""
+    return _Fields(event).prefix()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a task is told beside its work; the output does not follow from it.
+
+    Attributes:
+        code: the digest of the code with which the job began; nothing if it is not known.
+        resume: whether what an earlier execution of the job has done need not be done again.
+        times: the prefix of keys that say how long tasks took, of a phase with backups; else nothing.
+    """
+
+    code: str = ""
+    resume: bool = False
+    times: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
@@ -136,6 +166,12 @@ class MapTask:
     pieces: list[Piece]
     sample: int
     boundaries: str
+    attempt: Attempt = Attempt()
+
+    @property
+    def output(self) -> str:
+        """The key of the task's output."""
+        return output_key(self.prefix, MAP_STEP, 0, self.task)
 
     @property
     def objects(self) -> int:
@@ -161,6 +197,7 @@ class MapTask:
             ],
             sample=fields.sample(),
             boundaries=fields.optional_text("boundaries"),
+            attempt=fields.attempt(),
         )
 
 
@@ -181,6 +218,12 @@ class ReduceTask:
     count: int
     final: bool
     sample: int
+    attempt: Attempt = Attempt()
+
+    @property
+    def output(self) -> str:
+        """The key of the task's output."""
+        return output_key(self.prefix, self.step, self.partition, self.task)
 
     @classmethod
     def from_event(cls, event: Any) -> ReduceTask:
@@ -196,6 +239,7 @@ class ReduceTask:
             count=fields.number("count", 1),
             final=fields.flag("final"),
             sample=fields.sample(),
+            attempt=fields.attempt(),
         )
 
 
@@ -205,15 +249,34 @@ class PublishTask:
 
     Attributes:
         sample: if not 0, they are the boundaries of so many partitions, which only the job itself reads.
+        bytes: how many they have all together, as the books say; None if those are not known.
     """
 
     prefix: str
     step: int
     partitions: int
     sample: int = 0
+    bytes: int | None = None
 
     @classmethod
     def from_event(cls, event: Any) -> PublishTask:
         """Read a publishing event. Raises InvalidTask."""
         fields = _Fields(event)
-        return cls(fields.prefix(), fields.number("step", 1), fields.number("partitions", 1), fields.sample())
+        size = fields.number("bytes") if fields.any("bytes") is not None else None
+        return cls(
+            fields.prefix(), fields.number("step", 1), fields.number("partitions", 1), fields.sample(), size
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawTask:
+    """Delete what has been copied to where results lie, for it is not all of a result."""
+
+    prefix: str
+    partitions: int
+
+    @classmethod
+    def from_event(cls, event: Any) -> WithdrawTask:
+        """Read a withdrawing event. Raises InvalidTask."""
+        fields = _Fields(event)
+        return cls(fields.prefix(), fields.number("partitions", 1))

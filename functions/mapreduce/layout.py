@@ -4,6 +4,10 @@
     jobs/{job id}/stage-{k}/rejects/{task}.jsonl          what a map task could not read, if anything
     jobs/{job id}/stage-{k}/step-{n}/{partition}/{task}   one object a reduce task, the last step's too
     jobs/{job id}/stage-{k}/result/part-{partition}.{csv,jsonl,…}
+    jobs/{job id}/stage-{k}/receipts/plan.json            what the outputs of the stage's tasks follow from
+    jobs/{job id}/stage-{k}/receipts/{map/… or step-…}    one object a finished task
+    jobs/{job id}/stage-{k}/times/{phase}/{name}          an empty object a finished task, with backups
+    jobs/{job id}/stage-{k}/errors/{map/… or step-…}      what a task that failed has to say of the data
     jobs/{job id}/stage-{k}/sample/…                      the same of the phase that samples keys, if any
 
 Keys follow from (stage, step, partition, task) alone, so a retry writes to where the first try wrote.
@@ -32,3 +36,27 @@ def rejects_key(prefix: str, task: int) -> str:
 def result_key(prefix: str, partition: int, extension: str) -> str:
     """Return the key of a partition's result."""
     return f"{prefix}result/part-{partition:05d}.{extension}"
+
+
+def receipt_key(prefix: str, output: str) -> str:
+    """Return the key of the receipt of the task that wrote an output."""
+    return f"{prefix}receipts/{output.removeprefix(prefix)}.json"
+
+
+def error_key(prefix: str, output: str) -> str:
+    """Return the key of what the task that was to write an output says of its failure."""
+    return f"{prefix}errors/{output.removeprefix(prefix)}.json"
+
+
+def plan_key(prefix: str) -> str:
+    """Return the key of what is known of a stage's plan."""
+    return f"{prefix}receipts/plan.json"
+
+
+def time_key(times: str, seconds: float, partition: int, task: int) -> str:
+    """Return a key whose order among others is that of the time that tasks took.
+
+    Args:
+        times: the prefix of the phase.
+    """
+    return f"{times}{max(1, round(seconds * 1000)):010d}-{partition}-{task}"

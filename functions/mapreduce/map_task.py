@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +15,11 @@ from typing import Any
 from . import catalogue
 from .boundaries import partitioner_for
 from .check import input_format
-from .errors import BadObject, BadRecord, JobFailed, described, raised_in
+from .errors import BadObject, BadRecord, InputNotReadable, JobFailed, described, raised_in
 from .events import MapTask
-from .formats import Format, LineError, Parsed, Reject
+from .formats import HEADER_BYTES, Format, LineError, Parsed, Reject
 from .job import Job, Pair
 from .keys import check_key
-from .layout import MAP_STEP, output_key
 from .pieces import PARTS_AHEAD, Block, Piece, read_pieces
 from .place import Place
 from .rejects import Rejects
@@ -27,8 +27,8 @@ from .shuffle import CHECK_PAIRS, Collector, Several, Shuffle
 from .sqljob import SqlJob
 from .storage import ObjectStore
 
-HEADER_BYTES = 64 << 10  # where an object's header line is looked for
 CHECK_BYTES = 16 << 20  # of input between two looks at the shuffle's memory; few pairs may be large
+RESULT = re.compile(r"jobs/[^/]+/stage-\d+/result/")
 MISTAKES = (NameError, ImportError)  # of a job's code, whatever the record
 
 
@@ -39,6 +39,7 @@ def run_map_task(task: MapTask, store: ObjectStore, bucket: str) -> dict[str, in
         Counters: recordsIn, recordsOut (values written, after combine), bytesIn (of records, decompressed),
         bytesOut, rejects, objects.
     """
+    _refuse_intermediates(task, bucket)
     job = catalogue.load(task.job.job, task.job.params)
     if isinstance(job, SqlJob):
         from .sql.map_task import run_sql_map_task  # noqa: PLC0415 - imports DuckDB, which takes its time
@@ -58,11 +59,22 @@ def run_map_task(task: MapTask, store: ObjectStore, bucket: str) -> dict[str, in
         of_job = input_format(job, task.input, task.job.format)
         for piece, blocks in read_pieces(store, task.pieces, task.max_record_bytes, pool, of_job.framing):
             mapper.map_piece(piece, blocks, of_job, store)
-        output = stack.enter_context(
-            store.write(bucket, output_key(task.prefix, MAP_STEP, 0, task.task), intermediate=True)
-        )
-        records_out = shuffle.write(output, pool)
+        output = stack.enter_context(store.write(bucket, task.output, intermediate=True))
+        records_out = shuffle.write(output, f"s3://{bucket}/{task.output}", pool)
     return mapper.counters(task, records_out, output.size)
+
+
+def _refuse_intermediates(task: MapTask, bucket: str) -> None:
+    """Raise InputNotReadable for input that a job wrote and that is no result.
+
+    The role lets a mapper read its own receipts, and cannot say which are its own.
+    """
+    for piece in task.pieces:
+        if piece.bucket == bucket and RESULT.match(piece.key) is None and not piece.key.startswith("input/"):
+            raise InputNotReadable(
+                f"{piece.url}: access denied. Of the stack's own bucket, jobs may read what is uploaded "
+                "under input/, and results of jobs; give one of these"
+            )
 
 
 class Mapper:
@@ -126,7 +138,8 @@ class Mapper:
         """Return what is wrong with a record. Raises JobFailed if that is the job's code instead."""
         if isinstance(error, MISTAKES):
             job = type(self._job).__name__
-            raise JobFailed(f"map of {job} raised {described(error)}, for {where}") from error
+            message = f"map of {job} raised {described(error)}, for {where}"
+            raise JobFailed(message, without_data=message) from error  # of names in its code
         of_pair = isinstance(error, (TypeError, ValueError)) and raised_in(error, __file__)
         if of_pair and not self._job.accepts:  # which is called from here, too
             return f"map yielded something that is no pair ({error}): yield key, value"
@@ -209,8 +222,10 @@ def with_header(format: Format, piece: Piece, first_block: Block, store: ObjectS
     try:
         return format.with_header(_header(piece, first_block, store))
     except LineError as error:
+        remedy = "Correct it, or leave it out of the input"
         raise BadObject(
-            f"{piece.url}: its header: {error}. Correct it, or leave it out of the input"
+            f"{piece.url}: its header: {error}. {remedy}",
+            without_data=f"{piece.url}: its header cannot be read. {remedy}",
         ) from error
 
 

@@ -53,7 +53,6 @@ def run_reduce_task(task: ReduceTask, store: ObjectStore, bucket: str) -> dict[s
         return run_sql_reduce_task(task, job, store, bucket)
     if task.sample:
         job = Boundaries(job, task.sample)
-    key = output_key(task.prefix, task.step, task.partition, task.task)
     # A map output has a segment for each partition; a reduce output is one partition's.
     segment = task.partition if task.step - 1 == MAP_STEP else 0
     with ExitStack() as stack:
@@ -69,14 +68,15 @@ def run_reduce_task(task: ReduceTask, store: ObjectStore, bucket: str) -> dict[s
                 ResultWriter(
                     job,
                     output_format(job, requested),
-                    lambda metadata: store.write(bucket, key, intermediate=True, metadata=metadata),
+                    lambda metadata: store.write(bucket, task.output, intermediate=True, metadata=metadata),
                 )
             )
             _reduce(job, by_group(groups, job.group_of) if job.group_fields else groups, result)
         else:
             groups = merge(streams, descending=job.descending)
-            output = stack.enter_context(store.write(bucket, key, intermediate=True))
-            records_out = _merge_only(job, groups, SegmentWriter(output))
+            output = stack.enter_context(store.write(bucket, task.output, intermediate=True))
+            writer = SegmentWriter(output, f"s3://{bucket}/{task.output}")
+            records_out = _merge_only(job, groups, writer)
     segments = [some.segments[segment] for some in objects]
     counters: dict[str, Any] = {
         "recordsIn": sum(segment.records for segment in segments),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from .errors import BadResult, InvalidParameter
-from .events import PublishTask
+from .errors import BadResult, InvalidParameter, RecordsLost
+from .events import PublishTask, WithdrawTask
 from .job import Job
 from .layout import output_key, result_key
 from .rows import PYTHON_FORMATS, RowWriter, encoded, flatten, row_writer
@@ -119,15 +119,24 @@ def result_metadata(format: str, columns: list[str]) -> dict[str, str]:
 
 
 def publish(task: PublishTask, store: ObjectStore, bucket: str, pool: ThreadPoolExecutor) -> dict[str, Any]:
-    """Copy the staged results of all partitions to `result/`, all of them or none.
+    """Copy the staged results of all partitions to `result/`.
 
-    What is published of a sample expires, as what lies outside of `result/` does.
+    What is published of a sample expires, as what lies outside of `result/` does. A failure leaves some of
+    the parts behind; the state machine tries again, or has them withdrawn.
 
     Returns the format as the parts' extension, how many parts there are, and the names of the columns if the
-    parts say them. Raises BadResult if partitions differ in format.
+    parts say them. Raises BadResult if partitions differ in format, and RecordsLost if they have other than
+    the bytes that their reducers wrote; nothing is copied then.
     """
     staged = [output_key(task.prefix, task.step, partition, 0) for partition in range(task.partitions)]
-    metadata = list(pool.map(lambda key: store.metadata(bucket, key), staged))
+    described = list(pool.map(lambda key: store.describe(bucket, key), staged))
+    size = sum(each.size for each in described)
+    if task.bytes is not None and size != task.bytes:
+        raise RecordsLost(
+            f"s3://{bucket}/{task.prefix}step-{task.step}/: {size} bytes where reducers wrote {task.bytes}: "
+            "no result is published. Something else writes there, or this is a bug of MARLA; please report it"
+        )
+    metadata = [each.metadata for each in described]
     formats = {each[FORMAT] for each in metadata}
     if len(formats - {EMPTY}) > 1:
         raise BadResult(
@@ -139,11 +148,22 @@ def publish(task: PublishTask, store: ObjectStore, bucket: str, pool: ThreadPool
 
     copy_part = partial(store.copy, bucket, content_type=CONTENT_TYPES[format], intermediate=task.sample > 0)
     copies = [pool.submit(copy_part, source, target) for source, target in zip(staged, results, strict=True)]
-    wait(copies)
-    failure = next((copy.exception() for copy in copies if copy.exception()), None)
-    if failure:
-        # A reader must not take some of the parts for the result.
-        list(pool.map(lambda key: store.delete(bucket, key), results))
-        raise failure
+    for copy in copies:
+        copy.result()
     published: dict[str, Any] = {"format": extension, "parts": task.partitions}
     return published | ({"columns": json.loads(metadata[0][COLUMNS])} if COLUMNS in metadata[0] else {})
+
+
+def withdraw(task: WithdrawTask, store: ObjectStore, bucket: str, pool: ThreadPoolExecutor) -> dict[str, Any]:
+    """Delete the parts of a result that could not be published whole, in whatever format they are.
+
+    Returns how many keys were deleted, whether they were there or not.
+    """
+    extensions = {EXTENSIONS.get(format, format) for format in CONTENT_TYPES}
+    keys = [
+        result_key(task.prefix, partition, extension)
+        for partition in range(task.partitions)
+        for extension in sorted(extensions)
+    ]
+    list(pool.map(lambda key: store.delete(bucket, key), keys))
+    return {"deleted": len(keys)}

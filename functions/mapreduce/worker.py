@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InvalidTask
+from .events import MapTask, ReduceTask
+from .limits import named_limits
+from .receipts import once
+from .report import reported
 from .storage import ObjectStore, connect
 
 # A task makes millions of small lists and few cycles: the default threshold of 700 new containers costs a
@@ -21,6 +25,7 @@ from .storage import ObjectStore, connect
 gc.set_threshold(500_000, 20, 100)
 
 STATUS = Path("/proc/self/status")
+DATA = {"largestKey"}  # of counters, what is data of the user's, and not for the log
 
 
 @functools.cache
@@ -47,18 +52,38 @@ def _peak_memory_mib() -> int:
     return int(STATUS.read_text().partition("VmHWM:")[2].split()[0]) >> 10
 
 
-def measured(kind: str, event: dict[str, Any], run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Run a task and log one line of JSON about it; return its counters with seconds and peak memory.
+def run_task(
+    kind: str,
+    task: MapTask | ReduceTask,
+    run: Callable[[], dict[str, Any]],
+    context: Any,
+) -> dict[str, Any]:
+    """Run a task once, within the function's limits, and log one line of JSON about it.
 
-    `peakMemoryMiB` is the execution environment's since it started, as Lambda reports it too.
+    Args:
+        kind: map or reduce.
+        run: runs it, and returns its counters.
+        context: Lambda's.
+
+    Returns:
+        The counters, with seconds and peak memory, and `reused` if an earlier execution has done it.
+        `peakMemoryMiB` is the execution environment's since it started, as Lambda reports it too.
     """
+    try:
+        with named_limits(kind, context):
+            counters = once(task, lambda: _measured(run), store(), job_bucket())
+    except Exception as error:
+        raise reported(error, task, store(), job_bucket()) from None  # what it comes from may quote data, too
+    told = {name: value for name, value in counters.items() if name not in DATA}
+    sys.stderr.write(json.dumps({"kind": kind, "output": task.output} | told) + "\n")
+    sys.stderr.flush()
+    return counters
+
+
+def _measured(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     started = time.monotonic()
     counters = run()
-    record: dict[str, Any] = counters | {
+    return counters | {
         "seconds": round(time.monotonic() - started, 3),
         "peakMemoryMiB": _peak_memory_mib(),
     }
-    place = {name: event[name] for name in ("id", "stage", "step", "partition", "task") if name in event}
-    sys.stderr.write(json.dumps({"kind": kind} | place | record) + "\n")
-    sys.stderr.flush()
-    return record

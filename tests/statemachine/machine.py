@@ -17,16 +17,21 @@ def document() -> State:
 
 
 def machines() -> dict[str, State]:
-    """Return every set of states with its StartAt, by name: the machine itself and those inside its Maps."""
-    main = document()
-    inner = {
-        name: state["ItemProcessor"] for name, state in main["States"].items() if "ItemProcessor" in state
-    }
-    return {"": main, **inner}
+    """Return every set of states with its StartAt, by name: the machine itself and those inside states."""
+    return dict(_machines("", document()))
+
+
+def _machines(name: str, machine: State) -> Iterator[tuple[str, State]]:
+    yield name, machine
+    for state_name, state in machine["States"].items():
+        if "ItemProcessor" in state:
+            yield from _machines(state_name, state["ItemProcessor"])
+        for number, branch in enumerate(state.get("Branches", [])):
+            yield from _machines(f"{state_name}[{number}]", branch)
 
 
 def states() -> dict[str, State]:
-    """Return all states by name, those inside Maps too."""
+    """Return all states by name, those inside Maps and branches too."""
     return {name: state for machine in machines().values() for name, state in machine["States"].items()}
 
 
@@ -46,7 +51,11 @@ def strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def expressions() -> dict[str, str]:
     """Return the JSONata expressions, without {% %}, by their paths, which begin with the state's name."""
     outside = {
-        name: {field: value for field, value in state.items() if field not in {"ItemProcessor", "Comment"}}
+        name: {
+            field: value
+            for field, value in state.items()
+            if field not in {"ItemProcessor", "Branches", "Comment"}
+        }
         for name, state in states().items()
     }
     return {path: text[2:-2] for path, text in strings(outside) if text.startswith("{%")}

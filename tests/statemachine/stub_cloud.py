@@ -24,6 +24,8 @@ SUBSTITUTIONS = {
     "JobBucket": "jobs",
     "DefaultConcurrency": "4",
     "ChildExecutionType": "STANDARD",
+    "WorkerTimeout": "900",
+    "JobTimeout": "86400",
 }
 
 ETAG = '"0123456789abcdef0123456789abcdef-1234"'  # of every object
@@ -38,13 +40,13 @@ def definition(pipelines: dict[str, Any] | None = None) -> str:
         pipelines: the chains of jobs that it is to know, instead of the catalogue's.
     """
     text = DEFINITION.read_text()
-    if pipelines is not None:
-        document = yaml.safe_load(text)
-        document["States"]["Configure job"]["Assign"]["pipelines"] = pipelines
-        text = json.dumps(document)
     for name, value in SUBSTITUTIONS.items():
         text = text.replace("${" + name + "}", value)
-    return text
+    if pipelines is None:
+        return text
+    document = yaml.safe_load(text)
+    document["States"]["Configure job"]["Assign"]["pipelines"] = pipelines
+    return json.dumps(document)
 
 
 class WorkerError(Exception):
@@ -81,6 +83,8 @@ class Cloud:
     buckets: dict[str, dict[str, int]] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
     emits: int = 1
+    takes: int = 1  # milliseconds that a task says it took
+    deleted: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     listed: list[dict[str, Any]] = field(default_factory=list)
     mapper: Worker | None = None
@@ -122,6 +126,13 @@ class Cloud:
         answer = {"IsTruncated": len(keys) > len(page), "KeyCount": len(page), **_echo(bucket, request)}
         return answer | ({"Contents": contents} if contents else {})
 
+    def delete_objects(self, Bucket: str, Delete: Event) -> dict[str, Any]:  # noqa: N803
+        keys = [each["Key"] for each in Delete["Objects"]]
+        self.deleted += keys
+        refused = [key for key in keys if self.buckets[Bucket].pop(key, None) is None]
+        errors = [{"Key": key, "Code": "AccessDenied", "Message": "Access Denied"} for key in refused]
+        return {"Errors": errors} if errors else {}
+
     def invoke(self, FunctionName: str, Payload: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
         event = json.loads(Payload)
         with self.lock:
@@ -146,9 +157,14 @@ class Cloud:
             if answer is not None:
                 return answer
         if event.get("check"):
-            return {"params": event["params"], "columns": ["key", "value"]}
+            return {"params": event["params"], "columns": ["key", "value"], "code": "c0de"}
         if event.get("publish"):
             return {"format": "csv", "parts": event["partitions"]}
+        if event.get("withdraw"):
+            return {"deleted": event["partitions"]}
+        if "race" in event and event["race"]["after"] is None:
+            name = f"{self.takes:010d}-{event.get('partition', 0)}-{event['task']}"
+            self.buckets.setdefault("jobs", {})[event["race"]["times"] + name] = 0
         return self.map(event) if function == "mapper" else self.reduce(event)
 
     def map(self, event: Event) -> dict[str, int]:

@@ -9,11 +9,15 @@ import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
+from mapreduce.errors import MarlaError
+from marla.local.jsonata import evaluate
 from tests.statemachine.machine import State, document, machines, states, strings
+from tests.statemachine.stub_cloud import SUBSTITUTIONS
 
 TASKS = [name for name, state in states().items() if state["Type"] == "Task"]
 INVOKE = "arn:aws:states:::lambda:invoke"
 INVOCATIONS = [name for name in TASKS if states()[name]["Resource"] == INVOKE]
+WATCHES = ["How long do mappers take?", "How long do reducers take?"]
 MAPS = [name for name, state in states().items() if state["Type"] == "Map"]
 # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
 TRANSIENT = {
@@ -37,19 +41,24 @@ def lint_findings(definition: State) -> list[str]:
     return [str(match) for match in lint(json.dumps(template), config=ManualArgs(regions=["us-east-1"]))]
 
 
-def numeric_concurrency(definition: State) -> State:
-    """Put a number for MaxConcurrency: AWS takes JSONata there as well, cfn-lint (1.53) does not yet."""
-    for name in MAPS:
-        definition["States"][name]["MaxConcurrency"] = 4
-    return definition
+def with_numbers(value: Any) -> Any:
+    """Put numbers where AWS takes JSONata as well, and cfn-lint (1.53) does not yet."""
+    if isinstance(value, list):
+        return [with_numbers(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: 4 if name in {"MaxConcurrency", "TimeoutSeconds", "Seconds"} else with_numbers(each)
+        for name, each in value.items()
+    }
 
 
 def test_cfn_lint_finds_nothing() -> None:
-    assert lint_findings(numeric_concurrency(document())) == []
+    assert lint_findings(with_numbers(document())) == []
 
 
 def test_cfn_lint_would_find_something() -> None:
-    broken = numeric_concurrency(document())
+    broken = with_numbers(document())
     broken["States"]["Report"]["Naxt"] = "Done"
     assert lint_findings(broken) != []
 
@@ -77,6 +86,11 @@ def test_every_state_that_is_led_to_exists_and_every_state_is_led_to(name: str) 
     assert reached == machine["States"].keys()
 
 
+def test_no_two_states_have_the_same_name() -> None:
+    names = [name for machine in machines().values() for name in machine["States"]]
+    assert len(set(names)) == len(names)  # Step Functions refuses a definition with two, wherever they are
+
+
 @pytest.mark.parametrize("name", states())
 def test_a_state_leads_on_or_ends(name: str) -> None:
     state = states()[name]
@@ -90,28 +104,75 @@ def test_a_state_leads_on_or_ends(name: str) -> None:
 @pytest.mark.parametrize("name", INVOCATIONS)
 def test_an_invocation_outlasts_its_function_and_is_tried_again_if_lambda_fails(name: str) -> None:
     task = states()[name]
-    assert task["TimeoutSeconds"] > 900  # the longest that a function runs
-    throttled, retrier = task["Retry"]
+    # The function's own timeout is WorkerTimeout, so that only a lost answer is waited for longer.
+    assert evaluate(task["TimeoutSeconds"][2:-2], {}) == int(SUBSTITUTIONS["WorkerTimeout"]) + 60
+    throttled, retrier, crashed, lost = task["Retry"]
     assert throttled["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
     assert throttled["MaxAttempts"] * throttled["MaxDelaySeconds"] / 2 > 20 * 60
-    assert set(retrier["ErrorEquals"]) - {"StorageUnavailable"} == TRANSIENT
+    assert set(retrier["ErrorEquals"]) == TRANSIENT | {"StorageUnavailable", "CorruptSegment"}
     assert retrier["JitterStrategy"] == "FULL"
     assert retrier["BackoffRate"] == 2
     assert retrier["MaxAttempts"] >= 5
+    # A worker that dies may do so again; not so often that a job with such data takes long to fail.
+    assert crashed["ErrorEquals"] == ["Runtime.ExitError", "Lambda.Unknown"]
+    assert crashed["MaxAttempts"] == 2
+    assert lost["ErrorEquals"] == ["States.Timeout"]
+    assert lost["MaxAttempts"] == 1
 
 
-@pytest.mark.parametrize("name", ["Mapper", "Reducer", "Publish result"])
-def test_a_worker_that_storage_failed_is_tried_again(name: str) -> None:
-    assert "StorageUnavailable" in states()[name]["Retry"][1]["ErrorEquals"]
+def errors_below(error: type[Exception]) -> Iterator[type[Exception]]:
+    for below in error.__subclasses__():
+        yield below
+        yield from errors_below(below)
+
+
+@pytest.mark.parametrize("name", INVOCATIONS)
+def test_errors_of_a_jobs_code_and_data_are_never_tried_again(name: str) -> None:
+    tried = {error for retrier in states()[name]["Retry"] for error in retrier["ErrorEquals"]}
+    own = {error.__name__ for error in errors_below(MarlaError)} - {"CorruptSegment"}
+    assert {"BadRecord", "JobFailed", "OutOfTime", "OutOfMemory"} <= own
+    assert not tried & (own | {"States.ALL", "States.TaskFailed", "Sandbox.Timedout", "Runtime.OutOfMemory"})
+
+
+def test_a_job_has_less_time_than_intermediate_objects_at_their_default() -> None:
+    assert document()["TimeoutSeconds"] == int(SUBSTITUTIONS["JobTimeout"]) <= 24 * 60 * 60
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_has_a_timeout_and_a_jittered_retrier_for_named_errors(name: str) -> None:
+def test_a_task_has_a_timeout_and_jittered_retriers_for_named_errors(name: str) -> None:
     task = states()[name]
     assert "TimeoutSeconds" in task
+    if name in WATCHES:  # which ask again anyway, and again
+        assert task["Catch"][0]["ErrorEquals"] == ["States.ALL"]
+        return
     for retrier in task["Retry"]:
         assert retrier["JitterStrategy"] == "FULL"
-        assert not {"States.ALL", "States.TaskFailed", "States.Timeout"} & set(retrier["ErrorEquals"])
+        assert not {"States.ALL", "States.TaskFailed"} & set(retrier["ErrorEquals"])
+
+
+@pytest.mark.parametrize(("plain", "raced"), [("Map", "Mapper"), ("Reduce", "Reducer")])
+def test_a_map_with_backups_is_the_map_with_a_race_in_the_place_of_the_task(plain: str, raced: str) -> None:
+    without, with_backups = states()[plain], states()[f"{plain} with backups"]
+    selector = dict(with_backups["ItemSelector"])
+    assert "times" in selector.pop("race")
+    assert selector == without["ItemSelector"]
+    for field in ("Items", "MaxConcurrency", "Assign", "Output", "Next"):
+        assert with_backups[field] == without[field]
+    first, second = states()[f"First {raced.lower()}"], states()[f"Backup {raced.lower()}"]
+    for field in ("Resource", "Arguments", "TimeoutSeconds", "Retry", "Output"):
+        assert first[field] == second[field] == states()[raced][field]
+    assert "Catch" not in first
+
+
+def test_the_two_races_are_run_by_the_same_rules() -> None:
+    mapper, reducer = (json.dumps(machines()[f"{name} with backups"]) for name in ("Map", "Reduce"))
+    for old, new in (
+        ("Mapper", "Reducer"),
+        ("mapper", "reducer"),
+        ("'rejects': rejects", "'largestKey': largestKey"),
+    ):
+        mapper = mapper.replace(old, new)
+    assert mapper == reducer
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -128,7 +189,7 @@ def test_a_map_can_be_redriven_where_it_failed(name: str) -> None:
 
 def test_maps_have_labels_of_their_own() -> None:
     labels = [states()[name]["Label"] for name in MAPS]
-    assert len(set(labels)) == len(labels) == 2
+    assert len(set(labels)) == len(labels) == 4
 
 
 def test_workers_come_from_the_stack_and_nowhere_else() -> None:
@@ -181,7 +242,13 @@ def test_every_variable_has_a_value_where_it_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", MAPS)
 def test_children_read_nothing_but_their_input(name: str) -> None:
-    assert free_variables(states()[name]["ItemProcessor"]) == {"states"}
+    own = {
+        variable
+        for path, value in strings(states()[name]["ItemProcessor"])
+        if ".Assign." in path
+        for variable in [path.rpartition(".")[2]]
+    }
+    assert free_variables(states()[name]["ItemProcessor"]) - own == {"states"}
 
 
 def test_what_is_known_of_a_state_is_where_it_may_be_read() -> None:

@@ -4,13 +4,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
-from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from botocore.exceptions import ClientError, EndpointConnectionError
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
+from marla.local import aborts, interpreter
 from marla.local.interpreter import Outcome
 from tests.statemachine.stub_cloud import Cloud, Event, Worker, WorkerError, objects, service_error
 
@@ -56,9 +56,11 @@ def assert_published_nothing(cloud: Cloud) -> None:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Make retries wait no time, and return how long they would have waited."""
+    """Make retries and Wait states take no time, and return how long they would have waited."""
+    interpreter.install()  # which puts in place what is replaced here
     waited: list[float] = []
-    monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(aborts, "wait", lambda state, env, wait_seconds: waited.append(wait_seconds))
+    monkeypatch.setattr(WaitFunction, "_wait_interval", aborts.wait)
     return waited
 
 
@@ -225,6 +227,24 @@ def test_a_publishing_that_fails_fails_the_job(cloud: Cloud) -> None:
     outcome = cloud.run()
     assert (outcome.status, outcome.error) == ("FAILED", "ResultError")
     assert "part 3 is missing" in str(outcome.cause)
+    assert [event for event in cloud.events if "withdraw" in event] == [
+        {"withdraw": True, "id": "job-1", "stage": 0, "partitions": 1, "sample": 0}
+    ]
+
+
+def test_parts_that_cannot_be_withdrawn_are_told(cloud: Cloud) -> None:
+    def reducer(event: Event) -> None:
+        if "publish" in event:
+            raise WorkerError("ResultError", "part 3 is missing")
+        if "withdraw" in event:
+            raise WorkerError("StorageRefused", "access denied")
+
+    cloud.reducer = reducer
+    cloud.buckets = {"data": objects(1)}
+    outcome = cloud.run()
+    assert (outcome.status, outcome.error) == ("FAILED", "ResultError")
+    for told in ("part 3 is missing", "parts of a result may be left", "stage-0/result/", "access denied"):
+        assert told in str(outcome.cause)
 
 
 def test_an_unknown_job_is_refused_before_anything_is_listed(cloud: Cloud, waits: list[float]) -> None:
@@ -255,12 +275,27 @@ def test_a_check_that_is_throttled_is_tried_again(cloud: Cloud, waits: list[floa
     assert [event for event in cloud.events if "check" in event] == [
         {
             "check": True,
+            "id": "job-1",
+            "stage": 0,
+            "sample": 0,
+            "resume": False,
             "job": "wordcount",
             "params": {},
             "output": None,
             "inputs": [{}],
             "partitions": 1,
             "partitioning": "hash",
+            "plan": {
+                "job": "wordcount",
+                "params": {},
+                "output": None,
+                "partitions": 1,
+                "partitioning": "hash",
+                "splitBytes": 64 << 20,
+                "sample": 0,
+                "boundaries": None,
+                "inputs": [{"bucket": "data", "prefix": "in/", "open": True, "splittable": True}],
+            },
             "pipeline": None,
             "later": [],
         }
@@ -300,6 +335,45 @@ def test_a_listing_that_fails_once_is_tried_again(cloud: Cloud, waits: list[floa
     cloud.list_objects_v2 = list_objects_v2  # type: ignore[method-assign]
     assert cloud.run().status == "SUCCEEDED"
     assert len(waits) == 1
+
+
+OUTAGES = {
+    "a refusal to work": service_error("SlowDown", "Reduce your request rate", 503),
+    "an internal error": service_error("InternalError", "We encountered an internal error", 500),
+    "no connection": EndpointConnectionError(endpoint_url="s3"),
+}
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+@pytest.mark.parametrize("lasts", [8, 1000])
+def test_s3_is_given_a_minute_to_list_and_not_taken_for_the_users_mistake(
+    cloud: Cloud, waits: list[float], outage: str, lasts: int
+) -> None:
+    cloud.buckets = {"data": objects(1)}
+    listing, tried = cloud.list_objects_v2, []
+
+    def list_objects_v2(**request: Any) -> dict[str, Any]:
+        tried.append(request)
+        if len(tried) <= lasts:
+            raise OUTAGES[outage]
+        return listing(**request)
+
+    cloud.list_objects_v2 = list_objects_v2  # type: ignore[method-assign]
+    outcome = cloud.run()
+    if lasts < 1000:
+        assert outcome.status == "SUCCEEDED", outcome.cause
+        assert [seconds for seconds in waits if seconds in {2, 4}] == [2, 4]
+        return
+    assert (outcome.status, outcome.error) == ("FAILED", "StorageUnavailable")
+    assert "the bucket data could not be listed, in spite of several attempts: " in str(outcome.cause)
+    assert "InputBuckets" not in str(outcome.cause)
+    assert 60 < sum(waits) < 120
+
+
+def test_a_bucket_that_is_refused_is_told_at_once(cloud: Cloud, waits: list[float]) -> None:
+    cloud.denied = {"data"}
+    assert cloud.run().error == "InputNotReadable"
+    assert sum(waits) < 4
 
 
 @pytest.mark.parametrize(

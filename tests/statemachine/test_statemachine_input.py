@@ -48,7 +48,7 @@ def test_a_job_and_an_input_are_enough(cloud: Cloud) -> None:
     assert_runs(cloud.execute({"job": "wordcount", "input": "s3://data/in/"}))
     assert cloud.maps[0]["partitions"] == 1
     assert cloud.maps[0]["maxBadRecords"] == 0
-    assert cloud.maps[0]["maxRecordBytes"] == 64_000_000
+    assert cloud.maps[0]["maxRecordBytes"] == 16_000_000
     assert cloud.maps[0]["params"] == {}
 
 
@@ -342,7 +342,7 @@ def test_a_stage_inherits_nothing_from_the_stage_before(chained: Cloud) -> None:
     options = {"partitions": 5, "maxRecordBytes": 1000, "fanIn": 3, "output": "jsonl"}
     outcome = chained.execute({"stages": [{"job": "a", **options}, {"job": "b"}], "input": "s3://data/in/"})
     assert_runs(outcome)
-    assert (chained.maps[-1]["partitions"], chained.maps[-1]["maxRecordBytes"]) == (1, 64_000_000)
+    assert (chained.maps[-1]["partitions"], chained.maps[-1]["maxRecordBytes"]) == (1, 16_000_000)
     assert chained.reduces[-1]["output"] is None
 
 

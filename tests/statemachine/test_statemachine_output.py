@@ -21,6 +21,7 @@ def test_a_job_reports_its_result_counters_and_steps(cloud: Cloud) -> None:
     cloud.emits = 2
     outcome = cloud.run(name="my-job", splitBytes=1000, fanIn=3)
     assert outcome.output == {
+        "id": "my-job",
         "job": "wordcount",
         "result": ["s3://jobs/jobs/my-job/stage-0/result/part-00000.csv"],
         "columns": ["key", "value"],

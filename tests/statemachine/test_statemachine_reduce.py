@@ -25,7 +25,7 @@ def chain(outputs: int, partitions: int, map_bytes: int, fan_in: int | None = No
         bindings |= {"step": len(steps), "flow": {"bytes": map_bytes, "records": 1}}
         bindings["fan"] = evaluate(expressions()["Plan reduce step.Assign.fan"], bindings)
         steps.append((bindings["outputs"], len(evaluate(expressions()["Reduce.Items"], bindings))))
-        bindings["outputs"] = evaluate(expressions()["Reduce.Assign.outputs"], bindings)
+        bindings["outputs"] = evaluate(expressions()["Count reduce outputs.Assign.outputs"], bindings)
     return steps
 
 
@@ -189,9 +189,20 @@ def test_what_reducers_need_to_know_reaches_them(cloud: Cloud) -> None:
         "params": {"gap": 30},
         "output": "jsonl",
         "sample": 0,
+        "code": "c0de",
+        "resume": False,
     }
+    written = sum(cloud.reduce(event)["bytesOut"] for event in cloud.reduces)
     assert cloud.publishes == [
-        {"publish": True, "id": "my-job", "stage": 0, "step": 1, "partitions": 2, "sample": 0}
+        {
+            "publish": True,
+            "id": "my-job",
+            "stage": 0,
+            "step": 1,
+            "partitions": 2,
+            "sample": 0,
+            "bytes": written,
+        }
     ]
 
 
@@ -209,6 +220,8 @@ def test_what_mappers_need_to_know_reaches_them(cloud: Cloud) -> None:
             "input": {"number": 0},
             "sample": 0,
             "boundaries": None,
+            "code": "c0de",
+            "resume": False,
             "bucket": "data",
             "pieces": [{"key": "in/a.csv", "etag": ETAG.strip('"'), "start": 0, "end": 5}],
             **options,

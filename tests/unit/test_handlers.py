@@ -60,7 +60,7 @@ def test_a_task_logs_one_line_that_says_which_it_was(
     s3.put_object(Bucket=INPUT, Key="words.txt", Body=b"a\n")
     mapper.handler(map_event("wordcount", [piece("words.txt", 0, 2)], task=3, stage=1), None)
     logged = json.loads(capsys.readouterr().err)
-    assert (logged["kind"], logged["id"], logged["stage"], logged["task"]) == ("map", "job-1", 1, 3)
+    assert (logged["kind"], logged["output"]) == ("map", "jobs/job-1/stage-1/map/3")
     assert logged["recordsIn"] == 1
 
 

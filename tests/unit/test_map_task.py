@@ -46,7 +46,8 @@ def run_on(s3: S3Client, store: ObjectStore, job: str, data: bytes, **others: An
 def output(s3: Any, pool: ThreadPoolExecutor, key: str = OUTPUT) -> list[dict[Any, list[Any]]]:
     """Return each partition's keys and values."""
     data = read_all(s3, key)
-    source = SegmentedObject(lambda start, stop: data[start:stop], data, len(data), key)
+    url = f"s3://{JOBS}/{key}"
+    source = SegmentedObject(lambda start, stop: data[start:stop], data, len(data), url)
     partitions = []
     for number in range(len(source.segments)):
         groups: dict[Any, list[Any]] = {}
@@ -393,3 +394,23 @@ def test_an_s3_that_does_not_answer_is_not_blamed_on_the_job(
     monkeypatch.setattr(ObjectStore, "read", refused)
     with pytest.raises(StorageUnavailable):
         run_on(s3, store, "fussy", b"fine\n", maxBadRecords=5)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "jobs/job-2/stage-0/map/0",
+        "jobs/job-2/stage-0/receipts/map/0.json",
+        "jobs/job-2/stage-0/sample/result/x",
+        "other",
+    ],
+)
+def test_of_the_job_bucket_only_uploads_and_results_are_input(
+    s3: S3Client, store: ObjectStore, key: str
+) -> None:
+    s3.put_object(Bucket=JOBS, Key=key, Body=b"a\n")
+    with pytest.raises(InputNotReadable, match=f"s3://{JOBS}/{key}: access denied"):
+        run(store, "wordcount", [piece(key, 0, 2)], bucket=JOBS)
+    for allowed in ("input/a", "jobs/job-2/stage-10/result/part-00000.csv"):
+        s3.put_object(Bucket=JOBS, Key=allowed, Body=b"a\n")
+        assert run(store, "wordcount", [piece(allowed, 0, 2)], bucket=JOBS)["recordsIn"] == 1

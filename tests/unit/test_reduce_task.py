@@ -30,7 +30,7 @@ PREFIX = "jobs/job-1/stage-0/"
 def put(store: ObjectStore, key: str, segments: list[list[Group]]) -> None:
     """Write an object as a task of the step before does."""
     with store.write(JOBS, PREFIX + key, intermediate=True) as target:
-        writer = SegmentWriter(target)
+        writer = SegmentWriter(target, f"s3://{JOBS}/{PREFIX}{key}")
         for groups in segments:
             for group_key, values in groups:
                 writer.add(group_key, values)
@@ -48,7 +48,8 @@ def result(s3: S3Client, key: str = "step-1/0/0") -> str:
 
 def merged(s3: S3Client, pool: ThreadPoolExecutor, key: str) -> list[list[Group]]:
     data = read_all(s3, PREFIX + key)
-    source = SegmentedObject(lambda start, stop: data[start:stop], data, len(data), key)
+    url = f"s3://{JOBS}/{PREFIX}{key}"
+    source = SegmentedObject(lambda start, stop: data[start:stop], data, len(data), url)
     return [
         [(key, list(values)) for key, values in source.groups(number, 1 << 20, pool)]
         for number in range(len(source.segments))

@@ -2,21 +2,24 @@ import io
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from mypy_boto3_s3.client import S3Client
 
 from mapreduce import Job, SqlJob
-from mapreduce.errors import BadResult, InvalidParameter, StorageUnavailable
-from mapreduce.events import PublishTask
+from mapreduce.errors import BadResult, InvalidParameter, RecordsLost, StorageUnavailable
+from mapreduce.events import PublishTask, WithdrawTask
 from mapreduce.results import (
     BUFFER_CHARACTERS,
     ResultWriter,
     output_format,
     publish,
     result_metadata,
+    withdraw,
 )
+from mapreduce.rows import PYTHON_FORMATS
 from mapreduce.storage import UPLOAD_PART_BYTES, ObjectStore
 from tests.unit.pipeline import JOBS, read_all
 from tests.unit.sample_jobs import Fussy, Shouted
@@ -28,7 +31,8 @@ STAGED = [f"jobs/job-1/stage-0/step-2/{partition}/0" for partition in range(3)]
 RESULT = "jobs/job-1/stage-0/result/"
 
 
-def stage(store: ObjectStore, partition: int, rows: list[Row], format: str | None = None) -> None:
+def stage(store: ObjectStore, partition: int, rows: list[Row], format: str | None = None) -> int:
+    """Write what a reducer would; return how many bytes."""
     with ResultWriter(
         NO_COLUMNS,
         format,
@@ -36,6 +40,7 @@ def stage(store: ObjectStore, partition: int, rows: list[Row], format: str | Non
     ) as result:
         for key, value in rows:
             result.write(key, value)
+    return result.size
 
 
 def result_keys(s3: S3Client) -> list[str]:
@@ -136,7 +141,7 @@ def test_a_large_result_is_whole(s3: S3Client, store: ObjectStore, format: str) 
     lines = read_all(s3, "part").decode().splitlines()
     assert len(lines) == result.rows == count
     assert lines == sorted(lines)
-    assert store.metadata(JOBS, "part") == {"marla-format": format}
+    assert store.describe(JOBS, "part").metadata == {"marla-format": format}
 
 
 def test_a_large_result_of_raw_bytes_is_whole(s3: S3Client, store: ObjectStore) -> None:
@@ -280,7 +285,7 @@ def test_partitions_of_several_formats_publish_nothing_and_say_what_to_set(
     assert result_keys(s3) == []
 
 
-def test_a_copy_that_fails_takes_the_others_back(
+def test_a_copy_that_fails_leaves_others_that_are_withdrawn(
     s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for partition in range(3):
@@ -296,8 +301,35 @@ def test_a_copy_that_fails_takes_the_others_back(
     monkeypatch.setattr(store, "copy", fail_at_last)
     with pytest.raises(StorageUnavailable, match="SlowDown"):
         publish(TASK, store, JOBS, publishing_pool)
-    assert len(copied) == 2
+    publishing_pool.shutdown()  # waits for the other copies
+    assert len(copied) == len(result_keys(s3)) == 2
+    with ThreadPoolExecutor(2) as pool:
+        withdraw(WithdrawTask(TASK.prefix, 3), store, JOBS, pool)
     assert result_keys(s3) == []
+
+
+@pytest.mark.parametrize("format", PYTHON_FORMATS)
+def test_parts_are_withdrawn_whatever_their_format(
+    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor, format: str
+) -> None:
+    other = f"{RESULT}notes.txt"
+    s3.put_object(Bucket=JOBS, Key=other, Body=b"not of this job")
+    for partition in range(3):
+        stage(store, partition, [("key", "a")], format)
+    publish(TASK, store, JOBS, publishing_pool)
+    assert len(result_keys(s3)) == 4
+    withdraw(WithdrawTask(TASK.prefix, 3), store, JOBS, publishing_pool)
+    assert result_keys(s3) == [other]
+
+
+def test_parts_of_another_size_than_was_written_are_not_published(
+    s3: S3Client, store: ObjectStore, publishing_pool: ThreadPoolExecutor
+) -> None:
+    sizes = [stage(store, partition, [("key", 1)]) for partition in range(3)]
+    with pytest.raises(RecordsLost, match="bytes where reducers wrote"):
+        publish(replace(TASK, bytes=sum(sizes) + 1), store, JOBS, publishing_pool)
+    assert result_keys(s3) == []
+    assert publish(replace(TASK, bytes=sum(sizes)), store, JOBS, publishing_pool)["parts"] == 3
 
 
 def test_publishing_again_gives_the_same_result(

@@ -1,0 +1,137 @@
+"""Receipts of finished tasks, with which a job that failed is resumed.
+
+A task's output is there whole or not at all, and is always the same for the same plan. So once a task has
+written its output it writes a receipt beside it, of what the output was made and what the counters are. An
+execution that resumes the job has the same plan, or is refused; a task that finds its receipt is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .code import check_code, code_of
+from .errors import InputChanged, ResumeRefused
+from .events import JobSpec, MapTask, ReduceTask, planned_prefix
+from .layout import plan_key, receipt_key, time_key
+from .storage import ObjectStore
+
+Counters = dict[str, Any]
+
+
+def once(
+    task: MapTask | ReduceTask,
+    run: Callable[[], Counters],
+    store: ObjectStore,
+    bucket: str,
+) -> Counters:
+    """Run a task and write its receipt; or, if it is done already, do nothing.
+
+    Args:
+        run: runs the task; its counters have `seconds`.
+
+    Returns:
+        The counters, with `reused` if they are of an earlier execution of the job.
+
+    Raises:
+        CodeChanged: if the job began with other code.
+        InputChanged: if the task was done with another version of its input.
+    """
+    check_code(task.attempt.code, task.job.job)
+    key = receipt_key(task.prefix, task.output)
+    counters = _done(task, store.find(bucket, key)) if task.attempt.resume else None
+    if counters is None:
+        counters = run()
+        _write(store, bucket, key, {"work": _work_of(task), "counters": counters})
+    if task.attempt.times:
+        partition = task.partition if isinstance(task, ReduceTask) else 0
+        _write(store, bucket, time_key(task.attempt.times, counters["seconds"], partition, task.task))
+    return counters
+
+
+def check_plan(event: dict[str, Any], store: ObjectStore, bucket: str) -> str:
+    """Write down a stage's plan; or, for a job that is resumed, hold it against the plan that it had.
+
+    Args:
+        event: `plan`, an object; where the stage is (`id`, `stage`, `sample`); `resume`; and the job.
+
+    Returns:
+        The digest of the code that the stage is run with.
+
+    Raises:
+        ResumeRefused: if the plan or the code is another, or there is nothing to resume.
+    """
+    plan, code = event["plan"], code_of(JobSpec.from_event(event).job)
+    prefix = planned_prefix(event)
+    found = store.find(bucket, plan_key(prefix)) if event.get("resume") else None
+    if found:
+        before = json.loads(found)
+        _refuse_other_plan(before["plan"], plan)
+        if before["code"] != code:
+            raise ResumeRefused(
+                "resume: the stack was deployed with other code since the job began, and outputs of two "
+                "versions must not be mixed: start the job anew, without resume"
+            )
+    elif event.get("resume") and event["stage"] == 0 and not plan.get("boundaries"):
+        raise ResumeRefused(
+            f"resume: nothing of a job {event['id']!r} is left that could be resumed. Give the name of the "
+            "execution with which the job began, while its intermediate objects are there (the stack's "
+            "IntermediateDays); or start the job anew, without resume"
+        )
+    else:
+        _write(store, bucket, plan_key(prefix), {"plan": plan, "code": code})
+    return code
+
+
+def _refuse_other_plan(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    if changed:
+        name = changed[0]
+        raise ResumeRefused(
+            f"resume: {name} is {_shown(now.get(name))}, and was {_shown(before.get(name))} when the job "
+            "began: give what it was, or start the job anew, without resume"
+        )
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)[:200]
+
+
+def _done(task: MapTask | ReduceTask, found: bytes | None) -> Counters | None:
+    """Return the counters of a task that is done, or None. Raises InputChanged."""
+    if found is None:
+        return None
+    receipt = json.loads(found)
+    work = _work_of(task)
+    if receipt["work"] == work:
+        return dict(receipt["counters"]) | {"reused": True}
+    if isinstance(task, MapTask):
+        raise InputChanged(_difference(receipt["work"], work))
+    return None
+
+
+def _difference(before: list[list[Any]], now: list[list[Any]]) -> str:
+    etags = {(bucket, key): etag for bucket, key, _, _, etag in before}
+    for bucket, key, _, _, etag in now:
+        if etags.get((bucket, key), etag) != etag:
+            return (
+                f"s3://{bucket}/{key}: another object than when the job that is resumed began; start it anew"
+            )
+    first = now[0] if now else before[0]
+    return (
+        f"s3://{first[0]}/{first[1]}: the input has other objects than when the job that is resumed "
+        "began; start it anew"
+    )
+
+
+def _work_of(task: MapTask | ReduceTask) -> list[list[Any]]:
+    """Return what a task works on, as JSON has it."""
+    if isinstance(task, MapTask):
+        return [[piece.bucket, piece.key, piece.start, piece.end, piece.etag] for piece in task.pieces]
+    return [[task.first, task.count, task.final]]
+
+
+def _write(store: ObjectStore, bucket: str, key: str, content: Any = None) -> None:
+    with store.write(bucket, key, intermediate=True) as receipt:
+        receipt.write(b"" if content is None else json.dumps(content).encode())
