@@ -1,8 +1,8 @@
 """The local cloud: two servers on loopback and a deployed stack, started, found again, mended and stopped.
 
 ministack plays S3, Lambda, IAM and CloudFormation; `marla.local.engine` plays Step Functions. Both are child
-processes that outlive the command that started them. A state file in the project's `.marla/` says which they
-are; a process counts as ours only if its id, start time and command line are those that the file says.
+processes that outlive the command that started them, and end together. A state file in the project's
+`.marla/` says which they are; a process counts as ours only if its id and start time are those in the file.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import boto3
 import botocore.session
@@ -31,6 +31,7 @@ from botocore.config import Config
 
 from marla import stack as stacks
 from marla.errors import CloudError
+from marla.local.lifelines import DEATH, FOLDER, Lifeline, clear, lifelines
 from marla.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]  # the project: template, definition and functions
@@ -110,7 +111,7 @@ class LocalCloud:
     """
 
     def __init__(self, home: Path | None = None, root: Path = ROOT, say: Say = lambda _: None) -> None:
-        self._home = home or Path(os.environ.get("MARLA_HOME", ROOT / ".marla"))
+        self._home = (home or Path(os.environ.get("MARLA_HOME", ROOT / ".marla"))).resolve()
         self._root = root
         self._say = say
 
@@ -127,16 +128,12 @@ class LocalCloud:
             CloudError: if a server does not start or `sam deploy` fails, with the end of its log.
         """
         self._home.mkdir(parents=True, exist_ok=True)
-        with self._locked():
-            state = self._mended()
-            for name in PORTS:
-                if name not in {server.name for server in state.servers}:
-                    state.servers.append(self._launch(name, state))
-                    self._save(state)
+        with self._locked() as lock:
+            state = self._mended() or self._launched()
             given = state.parameters if parameters is None else parameters
             digest = self._digest(given)
             if state.deployed != digest:
-                self._deploy(state, given)
+                self._deploy(state, given, lock)
                 state.deployed, state.parameters = digest, given
                 self._save(state)
             return self._stack(state)
@@ -147,10 +144,27 @@ class LocalCloud:
             return False
         with self._locked():
             state = self._load()
-            if state is None:
-                return False
-            self._stop(state)
-            return True
+            self._stop(state or State())
+            return state is not None
+
+    def died(self) -> str:
+        """Return, in a sentence, which server has died, and the cloud with it; "" while both live."""
+        state = self._load()
+        if state is None:
+            return "the local cloud does not run: it was stopped, or never started"
+        return self._death(state)
+
+    def _death(self, state: State) -> str:
+        dead = [server for server in state.servers if not server.alive]
+        first = ""
+        with suppress(FileNotFoundError):  # the other ends with it, and says which was first
+            first = self._death_file.read_text()
+        named = [server for server in dead if server.name == first] or dead
+        if not named:
+            return ""
+        they = " and ".join(f"{server.name} (process {server.pid})" for server in named)
+        have = "has" if len(named) == 1 else "have"
+        return f"{they} {have} died, and so the local cloud with all that was in it is gone"
 
     def status(self) -> dict[str, Any]:
         """Return what runs, where, and what is wrong with it."""
@@ -183,11 +197,20 @@ class LocalCloud:
     def _state_file(self) -> Path:
         return self._home / "local.json"
 
+    @property
+    def _death_file(self) -> Path:
+        return self._home / DEATH
+
+    @property
+    def _folder(self) -> Path:
+        """For the temporary files of the servers and of all that they start."""
+        return self._home / FOLDER
+
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[IO[str]]:
         with (self._home / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            yield lock
 
     def _load(self) -> State | None:
         try:
@@ -205,25 +228,21 @@ class LocalCloud:
         partial.write_text(json.dumps(asdict(state)))
         partial.replace(self._state_file)
 
-    def _mended(self) -> State:
-        """Return the state if its servers run; if not, clear away what is left and begin anew.
-
-        The servers go together: what a dead one held in memory, the other refers to.
-        """
+    def _mended(self) -> State | None:
+        """Return the state if its servers run; if not, clear away what is left."""
         state = self._load()
-        if state is None:
-            return State()
-        if state.running:
+        if state is not None and state.running:
             return state
-        for server in state.servers:
-            if not server.alive:
-                self._say(f"{server.name} (process {server.pid}) has died; starting the local cloud anew")
-            elif not server.answers:
-                self._say(
-                    f"{server.name} (process {server.pid}) does not answer; starting the local cloud anew"
-                )
-        self._stop(state)
-        return State()
+        if state is not None:
+            for server in state.servers:
+                if server.alive and not server.answers:
+                    self._say(
+                        f"{server.name} (process {server.pid}) does not answer; starting the local cloud anew"
+                    )
+            if death := self._death(state):
+                self._say(f"{death}; starting it anew")
+        self._stop(state or State())
+        return None
 
     def _stop(self, state: State) -> None:
         alive = [server for server in state.servers if server.alive]
@@ -236,11 +255,28 @@ class LocalCloud:
         for server in alive:
             # Workers that ministack started are in its group, and may have outlived it.
             _signal_group(server.pid, signal.SIGKILL)
-        self._state_file.unlink(missing_ok=True)
+        # And some may have outlived a ministack that was killed, if the engine was killed at once with it.
+        clear(self._folder)
+        for file in (self._death_file, self._state_file):
+            file.unlink(missing_ok=True)
 
     # ---- servers --------------------------------------------------------------------------------------
 
-    def _launch(self, name: str, state: State) -> Server:
+    def _launched(self) -> State:
+        """Start both servers."""
+        self._folder.mkdir(exist_ok=True)
+        state = State()
+        try:
+            with lifelines(*PORTS) as lines:
+                for name, line in lines.items():
+                    state.servers.append(self._launch(name, state, line))
+                    self._save(state)
+        except BaseException:  # also an interruption: one server alone is of no use
+            self._stop(state)
+            raise
+        return state
+
+    def _launch(self, name: str, state: State, line: Lifeline) -> Server:
         port = self._free_port(name)
         log = self._home / f"{name}.log"
         if name == "ministack":
@@ -249,7 +285,10 @@ class LocalCloud:
             command = [sys.executable, "-m", "marla.local.engine", "--port", str(port), "--cloud"]
             command += [state.server("ministack").url, "--region", REGION, "--account", ACCOUNT]
         environment = _environment_without_aws() | CREDENTIALS | {"PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= line.variable(self._home)
         environment |= {
+            "TMPDIR": str(self._folder),
+            "STATE_DIR": str(self._folder / "state"),
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(port),
             "AUTH": "true",
@@ -266,19 +305,27 @@ class LocalCloud:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=(line.read, line.write),
             )
         server = Server(name, port, process.pid, _birth(process.pid))
+        try:
+            self._wait_for(server, process, log)
+        except BaseException:
+            _signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        return server
+
+    def _wait_for(self, server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not server.answers:
             if process.poll() is not None:
                 raise CloudError(
-                    f"{name} ended with status {process.returncode} as it started:\n{_tail(log)}"
+                    f"{server.name} ended with status {process.returncode} as it started:\n{_tail(log)}"
                 )
             if time.monotonic() > deadline:
-                _signal_group(process.pid, signal.SIGKILL)
-                raise CloudError(f"{name} did not answer within {START_SECONDS} s; its log is {log}")
+                raise CloudError(f"{server.name} did not answer within {START_SECONDS} s; its log is {log}")
             time.sleep(0.05)
-        return server
 
     def _free_port(self, name: str) -> int:
         """Return the server's usual port, or a free one if that is taken."""
@@ -308,7 +355,7 @@ class LocalCloud:
             digest.update(f"{file.relative_to(self._root)} {len(content)}\n".encode() + content)
         return digest.hexdigest()
 
-    def _deploy(self, state: State, parameters: dict[str, str]) -> None:
+    def _deploy(self, state: State, parameters: dict[str, str], lock: IO[str]) -> None:
         self._say("deploying the stack to the local cloud (sam deploy)")
         given = {"DefaultConcurrency": str(os.cpu_count() or 1)} | parameters
         log = self._home / "deploy.log"
@@ -321,11 +368,12 @@ class LocalCloud:
                 cwd=self._root,
                 env=_environment_without_aws()
                 | self._environment(state)
-                | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5"},
+                | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5", "TMPDIR": str(self._folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 check=False,
+                pass_fds=(lock.fileno(),),  # if we are killed, the next start is to wait for its end
             ).returncode
         if status:
             raise CloudError(f"sam deploy ended with status {status}:\n{_tail(log)}")

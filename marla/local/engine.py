@@ -15,7 +15,7 @@ import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
 
-from marla.local import interpreter
+from marla.local import interpreter, lifelines
 from marla.local.api import Answer, Api, ApiError
 from marla.local.roles import Cloud
 
@@ -77,6 +77,7 @@ class Handler(BaseHTTPRequestHandler):
 def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT."""
     options = _options(arguments)
+    lifelines.end_with_partner()
     interpreter.install()
     serves = {"cloud": options.cloud, "region": options.region, "account": options.account}
     server = Server(options.port, Api(Cloud(options.cloud), options.region), serves)

@@ -142,7 +142,7 @@ class Execution:
         threading.Thread(target=self.run, name=self.identity.name, daemon=True).start()
 
     def run(self) -> None:
-        """Run to the end in this thread, or until a task that was going on at a stop is over."""
+        """Run to the end in this thread; what a task has begun may go on in another after a stop."""
         environment = self._environment
         limit = self.program.timeout_seconds
         if limit is not None:

@@ -1,8 +1,8 @@
 """moto's Step Functions interpreter, repaired until it behaves as AWS Step Functions.
 
-The repairs are in `expressions`, `tasks` and `distributed_map`, made for moto 5.2.5, each with its reason.
-Here they are put in place, and `Interpreter` runs a definition in this process, with no server and no cloud:
-for tests.
+The repairs are in `expressions`, `tasks`, `distributed_map` and `aborts`, made for moto 5.2.5, each with its
+reason. Here they are put in place, and `Interpreter` runs a definition in this process, with no server and no
+cloud: for tests.
 """
 
 import logging
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marla.local import definitions, distributed_map, expressions, tasks
+from marla.local import aborts, definitions, distributed_map, expressions, tasks
 from marla.local.executions import ClientFactory, Execution, Identity, Permission, Surroundings, new_name
 from marla.local.history import Event
 from marla.local.jsonata import JSON
@@ -27,6 +27,7 @@ def install() -> None:
     expressions.install()
     tasks.install()
     distributed_map.install()
+    aborts.install()
     # It logs each failure of a state as an error, and what it thinks it does not support as a warning.
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
 

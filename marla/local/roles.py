@@ -19,6 +19,8 @@ from marla.local.jsonata import JSON
 MARGIN = datetime.timedelta(minutes=16)
 CONNECTIONS = 256  # as many as a Distributed Map has children at once
 LAMBDA_SECONDS = 905  # a function may take 900
+TIMED_OUT = "Sandbox.Timedout"
+EXITED = "Runtime exited"  # how what ministack says of a worker that died begins, by the repairs in `workers`
 # What the cloud answers when it was reset or restarted and knows the credentials no more.
 FORGOTTEN = {"InvalidAccessKeyId", "UnrecognizedClientException", "InvalidClientTokenId", "ExpiredToken"}
 
@@ -116,7 +118,7 @@ class RoleClient:
 
 
 def invoke_with(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Let invoke report an exception's class: ministack (1.5.33) calls them all Runtime.HandlerError."""
+    """Let invoke report errors as Lambda does: ministack (1.5.33) calls nearly all Runtime.HandlerError."""
 
     def invoke(**parameters: Any) -> Any:
         response = call(**(parameters | {"LogType": "Tail"}))
@@ -124,20 +126,30 @@ def invoke_with(call: Callable[..., Any]) -> Callable[..., Any]:
         if parameters.get("LogType") != "Tail":
             response.pop("LogResult", None)
         if response.get("FunctionError"):
-            payload = named_error(json.load(response["Payload"]), log)
+            request = response.get("ResponseMetadata", {}).get("RequestId", "")
+            payload = named_error(json.load(response["Payload"]), log, request)
             response["Payload"] = BytesIO(json.dumps(payload).encode())
         return response
 
     return invoke
 
 
-def named_error(payload: JSON, log: str) -> JSON:
-    """An error's payload with the errorType that AWS would give, as far as the log tells."""
-    if not isinstance(payload, dict) or payload.get("errorType") != "Runtime.HandlerError":
+def named_error(payload: JSON, log: str, request: str) -> JSON:
+    """An error's payload with the errorType that Lambda would give, as far as the log tells.
+
+    Args:
+        log: the end of what the function wrote, and of its traceback.
+        request: the id that Lambda gave the invocation; it stands in what Lambda itself says of a function.
+    """
+    if not isinstance(payload, dict):
         return payload
     message = payload.get("errorMessage", "")
-    if message == "Worker process died":
-        return payload | {"errorType": "Runtime.ExitError"}
+    if payload.get("errorType") == TIMED_OUT:
+        return payload | {"errorMessage": f"RequestId: {request} Error: {message}"}
+    if payload.get("errorType") != "Runtime.HandlerError":
+        return payload
+    if message.startswith(EXITED):
+        return {"errorType": "Runtime.ExitError", "errorMessage": f"RequestId: {request} Error: {message}"}
     # The last line of the traceback, "module.Class: message", where the message may itself have lines.
     ending = f": {re.escape(message)}" if message else ""
     names: list[str] = re.findall(rf"^([A-Za-z_][\w.<>]*){ending}$", log, re.MULTILINE)

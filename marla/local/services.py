@@ -10,6 +10,8 @@ It listens for plain HTTP, and so tells policies that no request came over TLS: 
 admits nothing else, as ours does, would admit nobody. On loopback there is no wire to listen on. So each
 request is passed on as a proxy that ends TLS would pass it on, unless it says itself how it came. Both can go
 when ministack has settings for them.
+
+A third is there for tests, and does nothing until one asks for faults (`marla.local.injection`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import ministack.app
+
+from marla.local import lifelines, workers
+from marla.local.injection import WithFaults
 
 Scope = MutableMapping[str, Any]
 Channel = Callable[..., Awaitable[Any]]
@@ -68,5 +73,7 @@ def names_an_address(headers: Mapping[bytes, bytes]) -> bool:
 
 
 if __name__ == "__main__":
-    ministack.app.app = without_browsers(behind_tls(ministack.app.app))
+    lifelines.end_with_partner()
+    workers.install()
+    ministack.app.app = without_browsers(WithFaults(behind_tls(ministack.app.app)))
     ministack.app.main()

@@ -35,8 +35,10 @@ def handler(event, context):
     print("working on", event)
     if event == "raise":
         raise InvalidRecordError("record 7: not UTF-8\\nat byte 12")
-    if event == "die":
+    if event == "exit":
         os._exit(3)
+    if event == "die":
+        os.kill(os.getpid(), 9)
     if event == "sleep":
         time.sleep(30)
     return event
@@ -80,10 +82,12 @@ class Cloud:
             "AUTH": "true",
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
+            "TMPDIR": str(folder),
         }
+        command = [sys.executable, "-m", "marla.local.services"]
         with (folder / "ministack.log").open("w") as log:
             self._ministack = subprocess.Popen(
-                [sys.executable, "-m", "ministack"], env=os.environ | KEYS | settings, stdout=log, stderr=log
+                command, env=os.environ | KEYS | settings, stdout=log, stderr=log
             )
         until(lambda: answers(f"{self.url}/_ministack/health"), seconds=30)
         self.engine = Engine(self.url)
@@ -198,8 +202,9 @@ def test_a_machine_is_refused_what_its_role_does_not_allow(cloud: Cloud, missing
     ("event", "error", "cause"),
     [
         ("raise", "InvalidRecordError", "record 7: not UTF-8"),
-        ("die", "Runtime.ExitError", "died"),
-        ("sleep", "Sandbox.Timedout", "timed out after 1.00 seconds"),
+        ("exit", "Runtime.ExitError", "Error: Runtime exited with error: exit status 3"),
+        ("die", "Runtime.ExitError", "Error: Runtime exited with error: signal: killed"),
+        ("sleep", "Sandbox.Timedout", "Error: Task timed out after 1.00 seconds"),
     ],
 )
 def test_a_functions_failure_has_the_name_that_aws_gives_it(

@@ -1,6 +1,7 @@
 """Tasks: what they get from services, and the names of what goes wrong."""
 
 import datetime
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from marla.local import workers
 from marla.local.interpreter import Interpreter
 from marla.local.jsonata import JSON
 from marla.local.roles import invoke_with, named_error
@@ -154,14 +156,36 @@ Traceback (most recent call last):
 def test_an_exceptions_class_is_found_in_the_log(raised: str, message: str, error: str) -> None:
     payload = {"errorType": "Runtime.HandlerError", "errorMessage": message}
     log = TRACEBACK.format(line="Whatever()", raised=raised)
-    assert named_error(payload, log) == {"errorType": error, "errorMessage": message}
+    assert named_error(payload, log, "1-2-3") == {"errorType": error, "errorMessage": message}
 
 
 def test_a_timeout_keeps_its_name_and_a_dead_worker_gets_one() -> None:
     timeout = {"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out after 3.00 seconds"}
-    assert named_error(timeout, "Task timed out after 3.00 seconds") == timeout
-    died = {"errorType": "Runtime.HandlerError", "errorMessage": "Worker process died"}
-    assert named_error(died, "Worker process died")["errorType"] == "Runtime.ExitError"
+    assert named_error(timeout, "Task timed out after 3.00 seconds", "1-2-3") == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": "RequestId: 1-2-3 Error: Task timed out after 3.00 seconds",
+    }
+    how = f"Runtime exited {workers.how(-signal.SIGKILL)}"
+    died = {"errorType": "Runtime.HandlerError", "errorMessage": how}
+    assert named_error(died, how, "1-2-3") == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": "RequestId: 1-2-3 Error: Runtime exited with error: signal: killed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, "without providing a reason"),
+        (None, "without providing a reason"),
+        (3, "with error: exit status 3"),
+        (-signal.SIGKILL, "with error: signal: killed"),
+        (-signal.SIGSEGV, "with error: signal: segmentation fault"),
+        (-signal.SIGTERM, "with error: signal: terminated"),
+    ],
+)
+def test_how_a_worker_ended_is_said_in_the_words_of_lambda(status: int | None, words: str) -> None:
+    assert workers.how(status) == words
 
 
 def test_invoke_asks_for_the_log_and_gives_it_only_to_those_who_asked() -> None:

@@ -20,6 +20,7 @@ import pytest
 from marla.errors import CloudError
 from marla.local import cloud as cloud_module
 from marla.local.cloud import HOST, LocalCloud
+from marla.local.lifelines import clear
 
 Said = list[str]
 
@@ -101,9 +102,12 @@ def test_starting_it_again_finds_it_running_and_deploys_nothing(home: Path, clou
 
 def test_a_dead_server_is_noticed_and_the_cloud_begins_anew(own: LocalCloud, said: Said) -> None:
     own.start()
+    assert own.died() == ""
     before = pids(own)
     os.kill(before["engine"], signal.SIGKILL)
-    wait_until_gone(before["engine"])
+    wait_until_gone(before["ministack"])  # they end together
+    death = f"engine (process {before['engine']}) has died"
+    assert own.died().startswith(death)
     assert own.status()["running"] is False
     with pytest.raises(CloudError, match="marla local start"):
         own.environment()
@@ -111,8 +115,8 @@ def test_a_dead_server_is_noticed_and_the_cloud_begins_anew(own: LocalCloud, sai
     own.start()
 
     assert own.status()["running"] is True
-    assert any("engine" in text and "has died" in text for text in said)
-    wait_until_gone(before["ministack"])
+    assert own.died() == ""
+    assert any(text.startswith(death) for text in said)
 
 
 def test_a_server_that_does_not_answer_is_replaced(
@@ -139,8 +143,27 @@ def test_stopping_leaves_no_process_no_port_and_no_state(own: LocalCloud, tmp_pa
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections linger
             probe.bind((HOST, port))
-    assert not (tmp_path / "home" / "local.json").exists()
+    assert {path.suffix for path in (tmp_path / "home").iterdir()} == {"", ".log"}
+    assert not (tmp_path / "home" / "tmp").exists()
     assert own.stop() is False
+    assert "does not run" in own.died()
+
+
+def test_clearing_a_folder_ends_what_runs_from_it_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "cleared"
+    folder.mkdir()
+    script = folder / "worker.py"
+    script.write_text("import sys; sys.stdin.read()")
+    commands = [[sys.executable, str(script)], [sys.executable, "-c", script.read_text()]]
+    worker, bystander = (subprocess.Popen(command, stdin=subprocess.PIPE, cwd=folder) for command in commands)
+    try:
+        clear(folder)
+        assert worker.wait(10) == -signal.SIGKILL
+        assert not folder.exists()
+        assert bystander.poll() is None
+    finally:
+        bystander.communicate()
+    assert bystander.returncode == 0
 
 
 def test_nothing_of_the_users_aws_reaches_its_servers(
