@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 PEERS := .venv-peers
+SCAN := .venv-scan
 
-.PHONY: demo test lint pipelines aws-test sam-local bench lock clean
+.PHONY: demo test soak lint scan audit pipelines aws-test sam-local bench lock clean
 
 demo: $(READY)
 	$(BIN)/python -m marla.demo
@@ -14,12 +15,25 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
+# 200 random jobs under random faults, in ten minutes or so, each compared with an oracle. For others:
+# make soak SOAK='--jobs 1000 --seed 2'
+soak: $(READY)
+	$(BIN)/python -m tests.soak $(SOAK)
+
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --template template.yaml
+
+# What in the template is unsafe or too open, says checkov; what is not wanted has its reason in the template.
+scan: $(SCAN)/.ready
+	$(SCAN)/bin/checkov --file template.yaml --framework cloudformation --skip-download --compact --quiet
+
+# Known vulnerabilities of all packages that are pinned; says so where no service can be asked.
+audit: $(SCAN)/.ready
+	$(SCAN)/bin/python scripts/audit.py
 
 # Tells the state machine of the chains of jobs in functions/jobs/, and of jobs with partitioning "range".
 pipelines: $(READY)
@@ -46,7 +60,7 @@ lock: $(READY)
 
 clean:
 	if [ -x $(BIN)/marla ]; then $(BIN)/marla local stop; fi
-	rm -rf $(VENV) $(PEERS) .bench .marla .aws-sam demo-data demo-result *.egg-info
+	rm -rf $(VENV) $(PEERS) $(SCAN) .bench .marla .aws-sam demo-data demo-result *.egg-info
 
 $(READY): requirements.txt pyproject.toml
 	python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("MARLA needs Python 3.11 or later")'
@@ -59,3 +73,8 @@ $(PEERS)/.ready: bench/requirements-peers.txt
 	python3 -m venv $(PEERS)
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements-peers.txt
 	touch $(PEERS)/.ready
+
+$(SCAN)/.ready: requirements-scan.txt
+	python3 -m venv $(SCAN)
+	$(SCAN)/bin/pip install --quiet --disable-pip-version-check -r requirements-scan.txt
+	touch $(SCAN)/.ready

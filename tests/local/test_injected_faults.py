@@ -1,0 +1,232 @@
+"""Jobs under each kind of fault: the same bytes as undisturbed, or the error by its right name."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import pytest
+
+from marla import execution, failure
+from marla.local.cloud import LocalCloud
+from marla.stack import Stack
+from tests.local.conftest import JOB_SECONDS, READABLE, Job
+
+WORDS = {
+    f"part-{part}": b"".join(b"w%d w%d all\n" % (line % 83, line * part % 7) for line in range(3000))
+    for part in range(1, 4)
+}
+# Some six mappers, whose outputs are merged in two steps, in two partitions.
+REQUEST: dict[str, Any] = {"job": "wordcount", "splitBytes": 25_000, "partitions": 2, "fanIn": 3}
+
+AT_ONCE = 6
+
+_names = (f"faults-{number}" for number in itertools.count())
+
+Rule = dict[str, Any]
+
+
+class Faults:
+    """The control of faults in a local cloud."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self._url = cloud.environment()["AWS_ENDPOINT_URL"] + "/_marla/faults"
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def put(self, name: str, *rules: Rule) -> None:
+        """Let a job of this name, and its input, suffer faults."""
+        of_job = []
+        for rule in rules:
+            match = rule.get("match", {})
+            field = "payload" if match.get("service") == "lambda" else "key"
+            own = f'"{name}"' if field == "payload" else f"(^|/){name}/"
+            of_job.append(rule | {"match": match | {field: f"(?s)^(?=.*{own}).*{match.get(field, '')}"}})
+        self._ask("PUT", name, {"seed": 1, "rules": of_job})
+
+    def end(self, name: str) -> dict[str, int]:
+        """End the faults of a job; return how often each kind was injected."""
+        counts: dict[str, int] = self._ask("DELETE", name)["injected"]
+        return counts
+
+    def _ask(self, method: str, name: str, document: Any = None) -> Any:
+        body = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(f"{self._url}/{name}", body, method=method)
+        with self._opener.open(request, timeout=10) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def faults(cloud: LocalCloud) -> Faults:
+    return Faults(cloud)
+
+
+class Run(NamedTuple):
+    """A job that is over, and how often each kind of fault was injected."""
+
+    job: Job
+    injected: dict[str, int]
+
+
+class Started:
+    """An execution of a name of its own, over an input of its own.
+
+    Args:
+        rules: what it suffers.
+        options: of the execution's input.
+    """
+
+    def __init__(self, stack: Stack, faults: Faults, *rules: Rule, **options: Any) -> None:
+        self.stack = stack
+        self.name = next(_names)
+        for part, body in WORDS.items():
+            stack.s3.put_object(Bucket=READABLE, Key=f"{self.name}/{part}", Body=body)
+        self._faults = faults
+        faults.put(self.name, *rules)
+        request = REQUEST | {"input": f"s3://{READABLE}/{self.name}/"} | options
+        self.arn = execution.start(stack, request, self.name)
+
+    def until(self, over: Callable[[execution.Progress], bool]) -> execution.Progress:
+        """Wait until its progress is so, or it is over."""
+        deadline = time.monotonic() + JOB_SECONDS
+        for progress in execution.follow(self.stack, self.arn):
+            if over(progress):
+                break
+            if time.monotonic() > deadline:
+                execution.stop(self.stack, self.arn)
+                pytest.fail(f"{self.name} did not end within {JOB_SECONDS} s; it is in {progress.state}")
+        return progress
+
+    def end(self) -> Run:
+        """Wait for its end, and end its faults."""
+        progress = self.until(lambda _: False)
+        return Run(Job(self.stack, self.name, self.arn, progress), self._faults.end(self.name))
+
+
+S3, LAMBDA = {"service": "s3"}, {"service": "lambda"}
+WRITES = {"service": "s3", "operation": "PutObject"}
+READS = {"service": "s3", "operation": "GetObject"}
+INTERMEDIATES = READS | {"key": "/stage-0/(map|step-1)/"}
+KINDS: dict[str, Rule] = {
+    "requests that are delayed": {"fault": "delay", "match": S3, "seconds": [0, 0.3], "probability": 0.5},
+    "answers that are delayed": {"fault": "delay", "match": LAMBDA, "seconds": [0, 0.3], "when": "after"},
+    "reads that are slow": {"fault": "slow", "match": READS, "seconds": 0.4, "probability": 0.3},
+    "connections that break before": {"fault": "break", "match": S3, "probability": 0.3},
+    "connections that break after": {"fault": "break", "match": S3, "probability": 0.3, "when": "after"},
+    "writes whose answer is lost": {"fault": "break", "match": WRITES, "times": 1, "when": "after"},
+    "invocations whose answer is lost": {"fault": "break", "match": LAMBDA, "times": 1, "when": "after"},
+    "reads that end early": {"fault": "truncate", "match": READS, "times": 1},
+    "answers that end early": {"fault": "truncate", "match": LAMBDA, "times": 1, "probability": 0.5},
+    "S3 that is slowed down": {"fault": "throttle", "match": S3, "probability": 0.4, "times": 2},
+    "Lambda that is throttled": {"fault": "throttle", "match": LAMBDA, "times": 1},
+    "S3's internal errors": {"fault": "error", "match": S3, "probability": 0.3},
+    "Lambda's internal errors": {"fault": "error", "match": LAMBDA, "times": 1, "probability": 0.5},
+    "corrupt reads": {"fault": "corrupt", "match": INTERMEDIATES, "times": 1, "probability": 0.3},
+    "corrupt writes": {"fault": "corrupt", "match": WRITES, "times": 1, "probability": 0.5},
+    "mappers that are killed": {"fault": "kill", "match": LAMBDA | {"payload": '"pieces"'}, "times": 1},
+    "reducers that are killed": {"fault": "kill", "match": LAMBDA | {"payload": '"step": ?1'}, "times": 1},
+    "the publication killed": {"fault": "kill", "match": LAMBDA | {"payload": '"publish"'}, "times": 1},
+    "invocations at the same time": {"fault": "duplicate", "match": LAMBDA},
+    "invocations once more, later": {"fault": "duplicate", "match": LAMBDA, "seconds": 0.5},
+}  # fmt: skip
+
+
+# What does not end, and what it ends in.
+LASTING: dict[str, tuple[Rule, str, str]] = {
+    "S3 that takes no output": (
+        {"fault": "corrupt", "match": WRITES | {"key": "/stage-0/map/1$"}},
+        "StorageUnavailable",
+        "/stage-0/map/1: ",
+    ),
+    "an output that is corrupt": (
+        {"fault": "corrupt", "match": READS | {"key": "/stage-0/map/1$"}},
+        "CorruptSegment",
+        "/stage-0/map/1",
+    ),
+    "Lambda that does not work": (
+        {"fault": "error", "match": LAMBDA | {"payload": '"step": ?1'}},
+        "Lambda.ServiceException",
+        "ServiceException",
+    ),
+    "a worker that dies each time": (
+        {"fault": "kill", "match": LAMBDA | {"payload": '"step": ?2'}},
+        "Runtime.ExitError",
+        "signal: killed",
+    ),
+    "a publication that dies each time": (
+        {"fault": "kill", "match": LAMBDA | {"payload": '"publish"'}},
+        "Runtime.ExitError",
+        "signal: killed",
+    ),
+}
+
+
+UNDISTURBED = "undisturbed"
+
+
+@pytest.fixture(scope="module")
+def runs(stack: Stack, faults: Faults) -> Iterator[dict[str, Future[Run]]]:
+    """All of these jobs, some at once: most of their time they wait, to try something again."""
+
+    def run(rule: Rule | None = None, **options: Any) -> Run:
+        return Started(stack, faults, *([rule] if rule else []), **options).end()
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        # What lasts begins first. With one partition, every bit of an output is one that somebody reads.
+        started = {what: pool.submit(run, rule, partitions=1) for what, (rule, _, _) in LASTING.items()}
+        started[UNDISTURBED] = pool.submit(run)
+        yield started | {kind: pool.submit(run, rule) for kind, rule in KINDS.items()}
+
+
+def outputs(job: Job) -> dict[str, bytes]:
+    """What the tasks of a job wrote, and its result; of outputs, whose checksums know the job, the sizes."""
+    assert job.output["warnings"] == []
+    keys = [key for key in job.keys("stage-0/") if re.search(r"/stage-0/(map|step-\d+|result)/", key)]
+    bucket = job.stack.job_bucket
+    bodies = {key: job.stack.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+    return {
+        key.removeprefix(f"jobs/{job.name}/"): body if "/result/" in key else b"%d bytes" % len(body)
+        for key, body in bodies.items()
+    }
+
+
+def test_a_job_that_nothing_disturbs_has_two_steps(runs: dict[str, Future[Run]]) -> None:
+    undisturbed = runs[UNDISTURBED].result()
+    assert [step["tasks"] for step in undisturbed.job.output["steps"]][1:] == [4, 2]
+    assert undisturbed.injected == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_job_gives_the_same_bytes_under(kind: str, runs: dict[str, Future[Run]]) -> None:
+    run = runs[kind].result()
+    assert outputs(run.job) == outputs(runs[UNDISTURBED].result().job)
+    assert run.injected[KINDS[kind]["fault"]] >= 1
+
+
+@pytest.mark.parametrize("what", LASTING)
+def test_what_does_not_end_fails_by_its_name_and_leaves_no_result(
+    what: str, runs: dict[str, Future[Run]]
+) -> None:
+    _, name, cause = LASTING[what]
+    job = runs[what].result().job
+    assert job.progress.status == "FAILED"
+    assert job.failure.name == name
+    assert cause in job.failure.cause
+    assert job.keys("stage-0/result/") == []
+
+
+def test_an_object_that_is_overwritten_while_the_job_runs_ends_it(stack: Stack, faults: Faults) -> None:
+    started = Started(stack, faults, {"fault": "delay", "match": READS | {"key": "part-"}, "seconds": 2})
+    started.until(lambda progress: progress.state.startswith("Map"))
+    stack.s3.put_object(Bucket=READABLE, Key=f"{started.name}/part-2", Body=b"other words\n")
+    job = started.end().job
+    found = failure.find(stack, job.arn, job.progress)
+    assert found
+    assert found.name == "InputChanged"
+    assert found.object == f"s3://{READABLE}/{started.name}/part-2"
+    assert job.keys("stage-0/result/") == []

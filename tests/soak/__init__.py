@@ -1,0 +1,1 @@
+"""The soak test: jobs of random shape under random faults, each compared with an oracle."""
