@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mapreduce.formats import FORMATS
 
-from . import generate
+from . import generate, values
 
 DEFAULT_HEAD = 10
-LIMITS = {  # of the fields of an execution's input, as the state machine has them
-    "partitions": (1, 1000),
-    "fanIn": (2, 1000),
-    "splitBytes": (1, 5_497_558_138_880),
-    "concurrency": (1, 10_000),
-    "maxBadRecords": (0, 1_000_000),
-    "maxRecordBytes": (1, 1_000_000_000),
-}
 OUTPUTS = ["csv", "jsonl", "text", "raw", "parquet"]
 
 
@@ -42,6 +34,7 @@ class Grammar:
         self._add_run()
         self._add_jobs()
         self._add_watch_and_result()
+        self._add_stop_and_rm()
         self._add_local()
         self._add_generate()
 
@@ -60,9 +53,11 @@ class Grammar:
             options.parser.error(f"unrecognized arguments: {' '.join(operands)}")
         return options
 
-    def _command(self, name: str, help: str, under: Any = None, usage: str = "") -> argparse.ArgumentParser:
+    def _command(
+        self, name: str, help: str, under: Any = None, usage: str = "", note: str = ""
+    ) -> argparse.ArgumentParser:
         command: argparse.ArgumentParser = (under or self._commands).add_parser(
-            name, help=help, description=help, usage=usage or None
+            name, help=help, description=help, usage=usage or None, epilog=note or None
         )
         command.set_defaults(command=command.prog.removeprefix("marla "), parser=command)
         return command
@@ -73,7 +68,8 @@ class Grammar:
             "run a job, or a query, over objects or files, and wait for it",
             usage="marla run JOB INPUT... [options]\n"
             "       marla run JOB NAME=INPUT... [options]\n"
-            "       marla run --sql QUERY INPUT... [options]",
+            "       marla run --sql QUERY INPUT... [options]\n"
+            "       marla run --resume EXECUTION [options]",
         )
         run.add_argument(
             "operands",
@@ -100,6 +96,11 @@ class Grammar:
             help="a parameter of the job, or the value of $NAME in the query: a number, true, false or a text"
             """ (in a query, one that looks like a number in quotes, as 'code="007"')""",
         )
+        add(
+            "--resume",
+            metavar="EXECUTION",
+            help="continue the job of a failed or stopped execution: what is done is not done again",
+        )
         add = run.add_argument_group("what the input holds").add_argument
         add(
             "--format",
@@ -107,12 +108,12 @@ class Grammar:
             help="if not the job's own; a query goes by the suffix, and else takes csv",
         )
         add("--columns", metavar='"NAME TYPE, ..."', help="of a query's input, as in CREATE TABLE")
-        add("--record-bytes", type=_count, metavar="N", help="of each record of fixed input (100)")
+        add("--record-bytes", type=values.count, metavar="N", help="of each record of fixed input (100)")
         add("--header", action="store_true", help="csv input has a line of column names")
         add("--delimiter", metavar="CHARACTER", help=r"of csv input (,); \t is a tab")
         add("--quote", metavar="CHARACTER", help='of csv input ("); "" if it has no quoting')
         add = run.add_argument_group("how").add_argument
-        add("--partitions", type=_within("partitions"), metavar="R", help="result objects (1)")
+        add("--partitions", type=values.within("partitions"), metavar="R", help="result objects (1)")
         add(
             "--partitioning",
             choices=["hash", "range"],
@@ -121,33 +122,50 @@ class Grammar:
         )
         add(
             "--fan-in",
-            type=_within("fanIn"),
+            type=values.within("fanIn"),
             metavar="N",
             help="outputs that a reducer merges (by their size)",
         )
         add(
             "--split-bytes",
-            type=_within("splitBytes", _size),
+            type=values.within("splitBytes", values.size),
             metavar="SIZE",
             help="input of a mapper, such as 64MB",
         )
         add(
             "--concurrency",
-            type=_within("concurrency"),
+            type=values.within("concurrency"),
             metavar="N",
             help="workers at work at once (the stack's default)",
         )
         add(
             "--max-bad-records",
-            type=_within("maxBadRecords"),
+            type=values.within("maxBadRecords"),
             metavar="N",
             help="bad records to set aside, not fail for (0)",
         )
         add(
             "--max-record-bytes",
-            type=_within("maxRecordBytes", _size),
+            type=values.within("maxRecordBytes", values.size),
             metavar="SIZE",
-            help="longest record (64MB)",
+            help="longest record (16MB)",
+        )
+        add(
+            "--speculate",
+            nargs="?",
+            const=True,
+            type=values.seconds,
+            metavar="SECONDS",
+            help="start a backup of a task that takes much longer than others, or longer than SECONDS; the "
+            "first one to finish counts",
+        )
+        add(
+            "--delete-intermediates",
+            dest="keep_intermediates",
+            action="store_const",
+            const=False,
+            help="delete intermediate objects when the job has succeeded; else they expire, as those of a "
+            "failed job do, for it can be resumed",
         )
         add("--output", choices=OUTPUTS, help="format of the result, if not the job's own")
         add("--name", help="of the execution, and so of the job")
@@ -170,7 +188,27 @@ class Grammar:
             _add_fetching(command)
             _add_where(command)
         result.add_argument(
-            "--head", type=_count, default=DEFAULT_HEAD, metavar="N", help=f"rows to show ({DEFAULT_HEAD})"
+            "--head",
+            type=values.count,
+            default=DEFAULT_HEAD,
+            metavar="N",
+            help=f"rows to show ({DEFAULT_HEAD})",
+        )
+
+    def _add_stop_and_rm(self) -> None:
+        stop = self._command("stop", "stop an execution; its job can be resumed")
+        rm = self._command(
+            "rm",
+            "delete all objects of an execution's job, its result too",
+            note="Uploaded inputs stay, for other jobs may read them: all under input/ in the job bucket. "
+            "Tasks that were at work when an execution was stopped may still write: then do it again.",
+        )
+        for command in (stop, rm):
+            command.add_argument("execution", metavar="EXECUTION", help="an execution's name or ARN")
+            _add_json(command)
+            _add_where(command)
+        rm.add_argument(
+            "--keep-result", action="store_true", help="keep the result, and records that were set aside"
         )
 
     def _add_local(self) -> None:
@@ -224,35 +262,6 @@ def _refuse_option(parser: argparse.ArgumentParser, text: str) -> NoReturn:
     parser.error(
         f"{option}: there is no such option{meant(option, known) or f'; see `{parser.prog} --help`'}"
     )
-
-
-def _size(text: str) -> int:
-    try:
-        return generate.parse_size(text)
-    except generate.GenerateError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"got {text!r}; give a whole number")
-    return int(text)
-
-
-def _within(field: str, read: Callable[[str], int] = int) -> Callable[[str], int]:
-    """Return what reads a number, and refuses one that the state machine would."""
-    low, high = LIMITS[field]
-
-    def number(text: str) -> int:
-        try:
-            value = read(text)
-        except ValueError:
-            value = low - 1
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"got {text!r}; give a whole number from {low} to {high}")
-        return value
-
-    return number
 
 
 def _add_where(command: argparse.ArgumentParser) -> None:

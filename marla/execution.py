@@ -19,10 +19,13 @@ from .stack import Stack
 
 FINAL = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 HISTORY_PAGE = 200
+STOPPED = "Stopped from the command line"
 # A local engine answers in a millisecond; AWS's quotas allow some polls a second for all of an account.
 POLL_SECONDS_LOCAL = 0.1
 POLL_SECONDS_AWS = 1.0
 
+# The state that counts what a phase has done, behind the Map states that do it.
+_COUNTS = {"Map": "Count map outputs", "Reduce": "Count reduce outputs"}
 _STATE_ENTERED = re.compile(r"(Pass|Task|Choice|Map|Succeed|Fail|Wait|Parallel)StateEntered")
 
 
@@ -33,7 +36,7 @@ class Phase:
     Attributes:
         name: for people.
         step: 0 for a wave of mappers, else the number of the reduce step.
-        bytes: those read by the phase, as `records` are; None until it is over.
+        bytes: those read by the phase, as `records` are; None until it is over and counted.
     """
 
     name: str
@@ -96,18 +99,20 @@ class Progress:
         if entered and _STATE_ENTERED.fullmatch(event["type"]):
             self.state = entered["name"]
             if event["type"] == "MapStateEntered":
-                self.phases.append(self._phase(entered["name"], event["timestamp"]))
+                self.phases.append(self._phase(kind_of(entered["name"]), event["timestamp"]))
         elif event["type"] == "MapRunStarted":
             self.phases[-1].map_run = event["mapRunStartedEventDetails"]["mapRunArn"]
         elif exited:
             assigned = exited.get("assignedVariables", {})
             if event["type"] == "MapStateExited":
-                self._end_phase(event["timestamp"], assigned)
+                self.phases[-1].exited = event["timestamp"]
+            elif exited["name"] in _COUNTS.values():
+                self._count(assigned)
             else:
                 self._go_on(exited["name"], assigned)
 
-    def _phase(self, state: str, entered: datetime) -> Phase:
-        step = 0 if state == "Map" else self.phases[-1].step + 1
+    def _phase(self, kind: str, entered: datetime) -> Phase:
+        step = 0 if kind == "Map" else self.phases[-1].step + 1
         stage = self.stage if self.stages > 1 else None
         return Phase(step_name(step, sample=self.sampling, stage=stage), entered, step)
 
@@ -120,16 +125,20 @@ class Progress:
         if state == "Configure stage" and "config" in assigned:
             self.sampling = json.loads(assigned["config"]).get("sample", 0) > 0
 
-    def _end_phase(self, when: datetime, assigned: dict[str, str]) -> None:
+    def _count(self, assigned: dict[str, str]) -> None:
+        """Take in the counters of the phase that has ended."""
         phase = self.phases[-1]
-        phase.exited = when
-        counters = json.loads(assigned.get("mapped", "null"))
-        counters = counters or next(iter(reversed(json.loads(assigned.get("steps", "[]")))), None)
-        if counters:
-            # The waves of a map phase add to the same counters.
-            waves = list(takewhile(lambda earlier: earlier.step == phase.step == 0, self.phases[-2::-1]))
-            phase.records = counters["recordsIn"] - sum(wave.records or 0 for wave in waves)
-            phase.bytes = counters["bytesIn"] - sum(wave.bytes or 0 for wave in waves)
+        counted = json.loads(assigned["mapped"] if "mapped" in assigned else assigned["steps"])
+        counters = counted if phase.step == 0 else counted[-1]
+        # The waves of a map phase add to the same counters.
+        waves = list(takewhile(lambda earlier: earlier.step == phase.step == 0, self.phases[-2::-1]))
+        phase.records = counters["recordsIn"] - sum(wave.records or 0 for wave in waves)
+        phase.bytes = counters["bytesIn"] - sum(wave.bytes or 0 for wave in waves)
+
+
+def kind_of(state: str) -> str:
+    """Return what a state does for people: Map and Reduce each are two, with backups of tasks and without."""
+    return state.removesuffix(" with backups")
 
 
 def step_name(step: int, *, sample: bool = False, stage: int | None = None) -> str:
@@ -162,14 +171,28 @@ def start(stack: Stack, execution_input: dict[str, Any], name: str) -> str:
     return answer["executionArn"]
 
 
-def stop(stack: Stack, arn: str) -> None:
-    """Stop an execution; its running tasks end by themselves and write nothing that counts."""
-    stack.sfn.stop_execution(executionArn=arn, error="Interrupted", cause="Stopped from the command line")
+def stop(stack: Stack, arn: str) -> bool:
+    """Stop an execution; its running tasks end by themselves and write nothing that counts.
+
+    Returns:
+        Whether there is such an execution.
+    """
+    try:
+        stack.sfn.stop_execution(executionArn=arn, error="Interrupted", cause=STOPPED)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+            return False
+        raise
+    return True
 
 
-def follow(stack: Stack, arn: str) -> Iterator[Progress]:
-    """Yield the execution's progress again and again, until it is over; the last one has all of it."""
-    progress = Progress()
+def follow(stack: Stack, arn: str, progress: Progress | None = None) -> Iterator[Progress]:
+    """Yield the execution's progress again and again, until it is over; the last one has all of it.
+
+    Args:
+        progress: taken further, instead of a new one.
+    """
+    progress = progress or Progress()
     while True:
         _update(stack, arn, progress)
         yield progress

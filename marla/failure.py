@@ -11,7 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from .execution import Progress
+from . import advice, details
+from .execution import Progress, kind_of
 from .stack import Stack
 
 # Where a message begins with an object, that is what it is about.
@@ -24,6 +25,8 @@ class Failure:
 
     Attributes:
         cause: may have several lines, as a wrong query has, with a mark below the place in it.
+        advice: what to do about it, where the cause does not say that.
+        state: what the execution was at; Map or Reduce with or without backups.
         stage: only of a job that has several.
         sample: whether it happened as a sample of keys was taken, before the stage's own map.
         files: local files by the URIs of their uploaded copies, those that `cause` names.
@@ -32,6 +35,7 @@ class Failure:
     name: str
     cause: str
     state: str = ""
+    advice: str = ""
     stage: int | None = None
     sample: bool = False
     task: int | None = None
@@ -78,19 +82,28 @@ def find(stack: Stack, arn: str, progress: Progress) -> Failure | None:
     """Return why an execution failed, or None if it did not."""
     if progress.status in {"RUNNING", "SUCCEEDED"}:
         return None
-    if progress.status in {"TIMED_OUT", "ABORTED"}:
-        name, cause = progress.error or progress.status, progress.cause or "The execution was stopped"
-        return _located(Failure(name, cause, progress.state), progress)
-    found = _of_a_task(stack, arn, progress.state) or _described(
-        progress.error, progress.cause, progress.state
-    )
-    return _located(found, progress)
+    state = kind_of(progress.state)
+    if progress.status == "TIMED_OUT":
+        cause = progress.cause or "The job took too long"
+        return _located(Failure(progress.error or "States.Timeout", cause, state), progress)
+    if progress.status == "ABORTED":
+        cause = progress.cause or "The execution was stopped"
+        return _located(Failure(progress.error or "ABORTED", cause, state), progress)
+    found = _of_a_task(stack, arn, state) or _described(progress.error, progress.cause, state)
+    return _located(replace(found, cause=details.whole(stack, found.cause)), progress)
 
 
 def _located(found: Failure, progress: Progress) -> Failure:
-    """Return the failure with where in the job it happened: as a stage fails, no other begins."""
-    stage = progress.stage if progress.stages > 1 else None
-    return replace(found, stage=stage, sample=progress.sampling and progress.state in {"Map", "Reduce"})
+    """Return the failure with where in the job it happened, and what to do about it.
+
+    As a stage fails, no other begins.
+    """
+    return replace(
+        found,
+        stage=progress.stage if progress.stages > 1 else None,
+        sample=progress.sampling and found.state in {"Map", "Reduce"},
+        advice=advice.on(found.name, found.state, timed_out=progress.status == "TIMED_OUT"),
+    )
 
 
 def _of_a_task(stack: Stack, arn: str, state: str) -> Failure | None:

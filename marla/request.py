@@ -32,6 +32,8 @@ FIELDS = {
     "max_record_bytes": "maxRecordBytes",
     "partitioning": "partitioning",
     "output": "output",
+    "speculate": "speculate",
+    "keep_intermediates": "keepIntermediates",
 }
 
 

@@ -21,6 +21,15 @@ from .execution import Phase, Progress, step_name
 from .failure import Failure
 
 _MARK = re.compile(r" *\^+ *")  # below a line of a query
+_OPTIONS = {
+    "fanIn": "--fan-in",
+    "keepIntermediates": "--delete-intermediates",
+    "maxBadRecords": "--max-bad-records",
+    "maxRecordBytes": "--max-record-bytes",
+    "splitBytes": "--split-bytes",
+}
+_FIELD = re.compile(rf"\b({'|'.join(_OPTIONS)})\b")
+_PARAMETER = re.compile(r"(?:^|(?<=; ))(params\.(\w+))(?=: )", re.MULTILINE)
 
 
 def size_text(count: int | None) -> str:
@@ -81,7 +90,8 @@ class LiveView:
     def _tell(self, progress: Progress) -> None:
         for index, phase in enumerate(progress.phases):
             mark = (phase.name, index, phase.exited is not None)
-            if phase.exited and mark not in self._told:
+            # The state behind a phase counts what it has read.
+            if phase.exited and phase.records is not None and mark not in self._told:
                 self._told.add(mark)
                 tasks = f"{phase.succeeded} of {phase.total} tasks"
                 read = f"{count_text(phase.records)} records, {size_text(phase.bytes)}"
@@ -197,9 +207,17 @@ def failure(console: Console, found: Failure) -> None:
     """Print why a job failed."""
     console.print(Text.assemble((found.name, "bold red"), f" in {found.place}" if found.place else ""))
     show = partial(console.print, highlight=False, markup=False, soft_wrap=True)
-    show(indent(untabbed(found.cause), "  "))
+    show(indent(untabbed(with_options(found.cause)), "  "))
     for uri, path in found.files.items():
         show(f"  {uri} is the copy of {path}")
+    if found.advice:
+        show(f"  {found.advice}")
+
+
+def with_options(message: str) -> str:
+    """Return a message that names fields of an execution's input with the options that set them beside."""
+    message = _FIELD.sub(lambda found: f"{found[0]} ({_OPTIONS[found[0]]})", message)
+    return _PARAMETER.sub(r"\1 (--param \2)", message)
 
 
 def untabbed(message: str) -> str:

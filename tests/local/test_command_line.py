@@ -68,6 +68,21 @@ def test_json_is_one_document_with_all_that_is_promised(words: Path) -> None:
     assert 0 < document["seconds"] < 120
 
 
+def test_backups_and_what_is_not_kept_are_asked_for(stack: Stack, words: Path, tmp_path: Path) -> None:
+    arguments = ["--speculate", "--delete-intermediates", "--out", str(tmp_path / "out")]
+    done = marla("run", "wordcount", words, "--name", "with-backups", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "part-00000.csv").read_text() == "four,1\none,1\nthree,4\ntwo,2\n"
+    for said in (
+        "Map with backups",
+        "Map: 1 of 1 tasks, 3 records",
+        "Reduce step 1: 1 of 1 tasks, 4 records",
+    ):
+        assert said in done.stderr
+    left = stack.s3.list_objects_v2(Bucket=stack.job_bucket, Prefix="jobs/with-backups/")["Contents"]
+    assert [each["Key"] for each in left] == ["jobs/with-backups/stage-0/result/part-00000.csv"]
+
+
 def test_a_failed_job_ends_with_status_1_and_tells_people_and_programs_where(tmp_path: Path) -> None:
     row = "1.2.3.4,url,1999-01-01,{},agent,KOR,ko-KR,word,5\n"
     (tmp_path / "visits.csv").write_text(row.format("0.5") + row.format("much"))

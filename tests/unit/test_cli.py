@@ -16,12 +16,13 @@ import pytest
 import yaml
 from rich.console import Console
 
-from marla import cli, execution, request, results, view
-from marla.arguments import LIMITS, Grammar
+from marla import cli, execution, following, outcome, request, results, view
+from marla.arguments import Grammar
 from marla.errors import CloudError, UsageError
 from marla.execution import Phase, Progress
 from marla.inputs import Located
 from marla.stack import Stack
+from marla.values import LIMITS
 
 
 def asked(*arguments: str) -> request.Request:
@@ -40,6 +41,7 @@ def test_every_option_becomes_its_field() -> None:
     arguments = ["uservisits", "s3://b/x/", "--partitions", "7", "--fan-in", "2", "--split-bytes", "1MB"]
     arguments += ["--concurrency", "9", "--max-bad-records", "3", "--max-record-bytes", "2KiB"]
     arguments += ["--output", "text", "--param", "prefix=4", "--partitioning", "range"]
+    arguments += ["--speculate", "--delete-intermediates"]
     assert made(*arguments) == {
         "job": "uservisits",
         "input": "s3://b/x/",
@@ -52,7 +54,13 @@ def test_every_option_becomes_its_field() -> None:
         "maxRecordBytes": 2048,
         "output": "text",
         "partitioning": "range",
+        "speculate": True,
+        "keepIntermediates": False,
     }
+
+
+def test_a_backup_may_start_after_some_seconds() -> None:
+    assert made("wordcount", "x", "--speculate", "30")["speculate"] == 30
 
 
 def test_a_format_is_sent_with_each_input() -> None:
@@ -176,6 +184,15 @@ def test_numbers_that_the_state_machine_refuses_are_wrong_usage(
     assert f"{option}: got '{value}'; give a whole number from {limits}\n" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("value", ["0", "901", "1.5", "wordcount"])
+def test_what_is_no_time_for_a_backup_is_wrong_usage(capsys: pytest.CaptureFixture[str], value: str) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["run", "--speculate", value, "x"])
+    assert exit_.value.code == 2
+    said = capsys.readouterr().err
+    assert f"--speculate: got '{value}'; give a whole number of seconds from 1 to 900, or nothing" in said
+
+
 def test_limits_are_those_of_the_state_machine() -> None:
     definition = yaml.safe_load(Path("statemachine/mapreduce.asl.yaml").read_text())
     [limits] = [
@@ -211,7 +228,7 @@ def test_wrong_usage_ends_with_status_2(capsys: pytest.CaptureFixture[str], tmp_
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    commands = ["run", "jobs", "watch", "result", "local", "generate"]
+    commands = ["run", "jobs", "watch", "result", "stop", "rm", "local", "generate"]
     local = [["local", name] for name in ("start", "stop", "status", "env")]
     for command in [*([name] for name in commands), *local]:
         with pytest.raises(SystemExit) as exit_:
@@ -294,11 +311,11 @@ def test_a_text_is_shown_as_its_lines(capsys: pytest.CaptureFixture[str]) -> Non
     long = "x" * 300
     stack = stack_with({"part-0.txt": f"[b]one  two\n\n{long}\nlast\n".encode()})
     output = {"result": ["s3://b/part-0.txt"], "columns": ["a", "b"], "counters": {"resultRecords": 4}}
-    cli._show(stack, output, 3)
+    outcome.show(stack, output, 3)
     shown = capsys.readouterr()
     assert shown.out == f"[b]one  two\n\n{long}\n"
     assert shown.err == "3 of 4 rows\n"
-    cli._show(stack, output, 0)
+    outcome.show(stack, output, 0)
     assert capsys.readouterr().out == ""
 
 
@@ -321,12 +338,17 @@ def test_a_job_shows_its_first_rows_unless_they_are_brought(
     more: list[str],
     shown: list[list[str]],
 ) -> None:
-    output = {"result": [f"s3://b/{name}"], "columns": ["word", "n"], "counters": {"resultRecords": 1}}
+    output: dict[str, Any] = {"result": [f"s3://b/{name}"], "columns": ["word", "n"]}
+    output["counters"] = {"resultRecords": 1}
+
+    def follow(stack: Stack, arn: str, title: str, progress: Progress) -> None:
+        progress.output = output
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "_connect", lambda options, start: stack_with({name: data}))
     monkeypatch.setattr(execution, "start", lambda stack, document, name: "arn")
-    monkeypatch.setattr(cli, "_follow", lambda stack, arn, title: Progress(output=output))
-    monkeypatch.setattr(cli, "_finish", lambda *arguments: cli.SUCCESS)
+    monkeypatch.setattr(following, "_follow", follow)
+    monkeypatch.setattr(outcome, "finish", lambda *arguments: outcome.SUCCESS)
     assert cli.main(["run", "wordcount", "s3://bucket/x/", "--cross-region", *more]) == 0
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == shown
 
@@ -411,7 +433,9 @@ def test_without_a_terminal_each_change_is_a_line() -> None:
         live.show(progress)
         live.show(progress)
         phase = progress.phases[0]
-        phase.exited, phase.total, phase.succeeded, phase.records, phase.bytes = phase.entered, 2, 2, 30, 400
+        phase.exited, phase.total, phase.succeeded = phase.entered, 2, 2
+        live.show(progress)  # what it has read is not counted yet
+        phase.records, phase.bytes = 30, 400
         live.show(progress)
         live.show(progress)
     assert isinstance(console.file, io.StringIO)

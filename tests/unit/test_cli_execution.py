@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from marla import cli, execution, failure, view
+from marla import execution, failure, outcome, view
 from marla.arguments import Grammar
 from marla.execution import Progress
 from marla.stack import Stack
@@ -38,11 +38,18 @@ class History:
         return self.add(f"{kind}StateEntered", seconds, stateEnteredEventDetails={"name": name})
 
     def map_run(self, name: str, number: int, begin: float, end: float, **assigned: Any) -> History:
+        """A Map state, and behind it the state that counts what it has done."""
         self.enter("Map", name, begin)
         self.add("MapRunStarted", begin, mapRunStartedEventDetails={"mapRunArn": f"run-{number}"})
+        results = {"results": json.dumps([{"recordsIn": 1}])}
+        self.add("MapStateExited", end, stateExitedEventDetails={"name": name, "assignedVariables": results})
+        return self.passed(f"Count {name.partition(' ')[0].lower()} outputs", end, **assigned)
+
+    def passed(self, state: str, seconds: float, **assigned: Any) -> History:
         variables = {variable: json.dumps(value) for variable, value in assigned.items()}
-        details = {"name": name, "assignedVariables": variables}
-        return self.add("MapStateExited", end, stateExitedEventDetails=details)
+        details = {"name": state, "assignedVariables": variables}
+        self.enter("Pass", state, seconds)
+        return self.add("PassStateExited", seconds, stateExitedEventDetails=details)
 
 
 class FakeStepFunctions:
@@ -275,12 +282,6 @@ def test_names_of_executions_are_unique_and_allowed() -> None:
     assert all(len(name) <= 80 for name in names)
 
 
-def with_variables(history: History, state: str, seconds: float, **assigned: Any) -> None:
-    variables = {variable: json.dumps(value) for variable, value in assigned.items()}
-    details = {"name": state, "assignedVariables": variables}
-    history.enter("Pass", state, seconds).add("PassStateExited", seconds, stateExitedEventDetails=details)
-
-
 def stage_of(sample: bool, step: int, records: int) -> dict[str, Any]:
     return counters(records, 10 * records) | {"stage": 0, "step": step} | ({"sample": True} if sample else {})
 
@@ -288,14 +289,14 @@ def stage_of(sample: bool, step: int, records: int) -> dict[str, Any]:
 def sampled_history() -> History:
     """A job that samples its keys first, in two waves, and takes two steps to reduce them."""
     history = History()
-    with_variables(history, "Plan stages", 0, stages=[{"job": "sort"}], stage=0)
-    with_variables(history, "Configure stage", 0, config={"sample": 4})
+    history.passed("Plan stages", 0, stages=[{"job": "sort"}], stage=0)
+    history.passed("Configure stage", 0, config={"sample": 4})
     history.map_run("Map", 1, 1, 2, mapped=counters(30, 300)).map_run(
         "Map", 2, 2, 3, mapped=counters(50, 500)
     )
     history.map_run("Reduce", 3, 3, 4, steps=[stage_of(True, 0, 50), stage_of(True, 1, 50)])
     history.map_run("Reduce", 4, 4, 5, steps=[stage_of(True, 0, 50), stage_of(True, 2, 9)])
-    with_variables(history, "Configure stage", 5, config={"sample": 0})
+    history.passed("Configure stage", 5, config={"sample": 0})
     history.map_run("Map", 5, 5, 7, mapped=counters(200, 2000))
     return history.map_run("Reduce", 6, 7, 8, steps=[stage_of(False, 0, 200), stage_of(False, 1, 200)])
 
@@ -314,12 +315,12 @@ def test_the_run_that_samples_keys_is_told_apart_from_the_stages_own() -> None:
 
 def chain_history() -> History:
     history = History()
-    with_variables(history, "Plan stages", 0, stages=[{"job": "top:count"}, {"job": "top:largest"}], stage=0)
-    with_variables(history, "Configure stage", 0, config={"sample": 0})
+    history.passed("Plan stages", 0, stages=[{"job": "top:count"}, {"job": "top:largest"}], stage=0)
+    history.passed("Configure stage", 0, config={"sample": 0})
     history.map_run("Map", 1, 0, 1, mapped=counters(9, 90))
     history.map_run("Reduce", 2, 1, 2, steps=[counters(9, 90)])
-    with_variables(history, "Next stage?", 2, stage=1)
-    with_variables(history, "Configure stage", 2, config={"sample": 3})
+    history.passed("Next stage?", 2, stage=1)
+    history.passed("Configure stage", 2, config={"sample": 3})
     return history.map_run("Map", 3, 2, 3, mapped=counters(5, 50))
 
 
@@ -408,7 +409,7 @@ def test_bad_records_are_where_their_stage_set_them_aside(
         "counters": {"rejects": sum(rejects)},
         "steps": [sample, *(done(False, stage, 0, 1, rejects=bad) for stage, bad in enumerate(rejects))],
     }
-    cli._bring(stack_of(FakeStepFunctions([])), output, Grammar().parse(["watch", "job-1"]))
+    outcome._bring(stack_of(FakeStepFunctions([])), output, Grammar().parse(["watch", "job-1"]))
     assert said in capsys.readouterr().err
 
 
@@ -424,7 +425,7 @@ def test_warnings_are_shown_to_people_and_go_to_programs(capsys: pytest.CaptureF
     }
     fake = FakeStepFunctions(History().enter("Succeed", "Done", 0).events, output=json.dumps(output))
     options = Grammar().parse(["watch", "job-1", "--json"])
-    assert cli._finish(stack_of(fake), ARN, followed(fake), options) == 0
+    assert outcome.finish(stack_of(fake), ARN, followed(fake), options) == 0
     shown = capsys.readouterr()
     assert f"Warning: {warning}\n" in shown.err
     document = json.loads(shown.out)
