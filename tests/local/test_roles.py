@@ -1,7 +1,8 @@
 """The roles of the template: each statement is needed, and none of them allows more.
 
 The local cloud enforces them as AWS does, except tags given with a PUT, logs, traces, and how Step Functions
-follows, stops and redrives items; tests/unit/test_template.py pins all of them.
+follows, stops and redrives items; tests/unit/test_template.py pins all of them. The table in docs/security.md
+says of each permission which of these tests takes it away.
 """
 
 from __future__ import annotations
@@ -29,15 +30,37 @@ Edit = Callable[[Statements], None]
 Changed = Callable[[str, str, Edit], AbstractContextManager[None]]
 
 
-@pytest.fixture
-def roles(stack: Stack) -> dict[str, str]:
-    """The names of the stack's roles, by their names in the template."""
+def resources(stack: Stack, kind: str) -> dict[str, str]:
+    """The names of the stack's resources of a kind, by their names in the template."""
     found = stack.make_client("cloudformation").describe_stack_resources(StackName=stack.name)
     return {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
         for resource in found["StackResources"]
-        if resource["ResourceType"] == "AWS::IAM::Role"
+        if resource["ResourceType"] == kind
     }
+
+
+def client_as(stack: Stack, service: str, role: str) -> Any:
+    """A client with the credentials of a role that the template names so."""
+    name = resources(stack, "AWS::IAM::Role")[role]
+    arn = stack.make_client("iam").get_role(RoleName=name)["Role"]["Arn"]
+    answer = stack.make_client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    make: Callable[..., Any] = boto3.client
+    return make(
+        service,
+        region_name=stack.region,
+        endpoint_url=stack.s3.meta.endpoint_url,
+        aws_access_key_id=answer["AccessKeyId"],
+        aws_secret_access_key=answer["SecretAccessKey"],
+        aws_session_token=answer["SessionToken"],
+        config=Config(proxies={}, retries={"total_max_attempts": 1}),
+    )
+
+
+@pytest.fixture
+def roles(stack: Stack) -> dict[str, str]:
+    """The names of the stack's roles, by their names in the template."""
+    return resources(stack, "AWS::IAM::Role")
 
 
 @pytest.fixture
@@ -68,7 +91,7 @@ def without(sid: str, action: str = "", resource: str = "") -> Edit:
         if action:
             statement["Action"].remove(action)
         elif resource:
-            [unwanted] = [one for one in statement["Resource"] if resource in one]
+            [unwanted] = [one for one in statement["Resource"] if resource in one.replace("*", "")]
             statement["Resource"].remove(unwanted)
         else:
             statements.remove(statement)
@@ -119,23 +142,60 @@ NEEDS = {
     "the mapper writes map outputs": Need(
         "MapperRole",
         "Mapper",
-        without("WriteMapOutputs", action="s3:PutObject"),
+        without("WriteMapOutputs", resource="/map/"),
         "StorageRefused",
         "/stage-0/map/0: .*PutObject.*deploy the stack again",
+    ),
+    "the mapper writes what it sets aside": Need(
+        "MapperRole",
+        "Mapper",
+        without("WriteMapOutputs", resource="/rejects/"),
+        "StorageRefused",
+        "/stage-0/rejects/0.jsonl: .*PutObject.*deploy the stack again",
+        job="with a record that is set aside",
+    ),
+    "the mapper writes receipts": Need(
+        "MapperRole",
+        "Mapper",
+        without("WriteMapOutputs", resource="/receipts/"),
+        "StorageRefused",
+        "/stage-0/receipts/plan.json: .*PutObject.*deploy the stack again",
+    ),
+    "the mapper writes how long it took": Need(
+        "MapperRole",
+        "Mapper",
+        without("WriteMapOutputs", resource="/times/"),
+        "StorageRefused",
+        "/stage-0/times/map-0/.*PutObject.*deploy the stack again",
+        job="with backups",
     ),
     "the reducer reads map outputs": Need(
         "ReducerRole",
         "Reducer",
-        without("ReadAndWriteOutputs", action="s3:GetObject"),
+        without("ReadOutputsOfTheStepBefore", resource="/map/"),
         "InputNotReadable",
         "/stage-0/map/0: access denied",
+    ),
+    "the reducer reads what is to be published": Need(
+        "ReducerRole",
+        "Reducer",
+        without("ReadOutputsOfTheStepBefore", resource="/step-"),
+        "StorageRefused",
+        "/stage-0/step-1/0/0: .*HeadObject.*deploy the stack again",
     ),
     "the reducer writes outputs": Need(
         "ReducerRole",
         "Reducer",
-        without("ReadAndWriteOutputs", action="s3:PutObject"),
+        without("WriteOutputsAndResults", resource="/step-"),
         "StorageRefused",
         "/stage-0/step-1/0/0: .*PutObject.*deploy the stack again",
+    ),
+    "the reducer publishes results": Need(
+        "ReducerRole",
+        "Reducer",
+        without("WriteOutputsAndResults", resource="/result/"),
+        "StorageRefused",
+        "/stage-0/result/part-00000.csv: .*CopyObject.*deploy the stack again",
     ),
     "the state machine lists input buckets": Need(
         "MapReduceRole",
@@ -174,8 +234,13 @@ NEEDS = {
 def runs(stack: Stack, put: Put, run: Run) -> dict[str, Callable[[], Job]]:
     """Jobs that need one thing or another."""
     folder = put({"x": b"a b a"})
+    lines = put({"x": b"1\n2\nno number\n"})
     stack.s3.put_object(Bucket=stack.job_bucket, Key="input/roles/x", Body=b"a b a")
     return {
+        "with a record that is set aside": lambda: run(
+            job="sort", input=lines, partitioning="hash", params={"numeric": True}, maxBadRecords=1
+        ),
+        "with backups": lambda: run(job="wordcount", input=folder, speculate=True),
         "plain": lambda: run(job="wordcount", input=folder),
         "uploaded": lambda: run(job="wordcount", input=f"s3://{stack.job_bucket}/input/roles/"),
         "of two stages": lambda: run(input=folder, stages=[{"job": "wordcount"}, {"job": "wordcount"}]),
@@ -228,6 +293,50 @@ def failed_tasks(stack: Stack, arn: str) -> list[Any]:
     ]
 
 
+@pytest.fixture
+def interrupted(changed: Changed, put: Put, run: Run) -> dict[str, Any]:
+    """The execution input that resumes a job of which all is done but its publication."""
+    request = {"job": "wordcount", "input": put({"x": b"a b a"})}
+    with changed("ReducerRole", "Reducer", without("WriteOutputsAndResults", resource="/result/")):
+        job = run(**request)
+    assert job.failure.name == "StorageRefused"
+    return request | {"resume": job.name}
+
+
+def test_without_mappers_receipts_there_is_nothing_to_resume(
+    changed: Changed, interrupted: dict[str, Any], run: Run
+) -> None:
+    with changed("MapperRole", "Mapper", without("ReadReceiptsOfTheJobThatIsResumed")):
+        job = run(**interrupted)
+    assert job.failure.name == "ResumeRefused"
+    assert [step.get("reused", 0) for step in run(**interrupted).output["steps"]] == [1, 1]
+
+
+def test_without_leave_to_delete_intermediates_stay_and_the_job_says_so(
+    changed: Changed, put: Put, run: Run
+) -> None:
+    request = {"job": "wordcount", "input": put({"x": b"a b a"}), "keepIntermediates": False}
+    with changed("MapReduceRole", "Coordinator", without("DeleteIntermediates")):
+        job = run(**request)
+    assert len(job.output["warnings"]) == 1
+    assert "intermediates could not be deleted, and expire by themselves" in job.output["warnings"][0]
+    assert len(job.keys("stage-0/map/")) == 1
+
+    job = run(**request)
+    assert job.output["warnings"] == []
+    assert {key.split("/")[3] for key in job.keys("")} == {"result"}
+
+
+def test_without_leave_to_list_intermediates_stay_and_the_job_says_so(
+    changed: Changed, put: Put, run: Run
+) -> None:
+    with changed("MapReduceRole", "Coordinator", without("ListUploadsAndResultsOfEarlierStages")):
+        job = run(job="wordcount", input=put({"x": b"a b a"}), keepIntermediates=False)
+    assert len(job.output["warnings"]) == 1
+    assert "intermediates could not be listed to be deleted" in job.output["warnings"][0]
+    assert len(job.keys("stage-0/map/")) == 1
+
+
 def refuse_the_second_part(statements: Statements) -> None:
     refusal = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::*/result/part-00001.csv"}
     statements.append({"Sid": "Refuse"} | refusal)
@@ -260,28 +369,21 @@ def test_a_result_can_be_withdrawn_for_the_reducer_may_delete_results(
 
 
 @pytest.fixture
-def s3_as(stack: Stack, roles: dict[str, str]) -> Callable[[str], Any]:
+def s3_as(stack: Stack) -> Callable[[str], Any]:
     """A client for S3 with a role's credentials."""
-
-    def s3_as(role: str) -> Any:
-        arn = stack.make_client("iam").get_role(RoleName=roles[role])["Role"]["Arn"]
-        answer = stack.make_client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-        return boto3.client(
-            "s3",
-            region_name=stack.region,
-            endpoint_url=stack.s3.meta.endpoint_url,
-            aws_access_key_id=answer["AccessKeyId"],
-            aws_secret_access_key=answer["SecretAccessKey"],
-            aws_session_token=answer["SessionToken"],
-            config=Config(proxies={}, retries={"total_max_attempts": 1}),
-        )
-
-    return s3_as
+    return lambda role: client_as(stack, "s3", role)
 
 
 JOBS = "the job bucket"
 RESULT = "jobs/others/stage-0/result/part-00000.csv"
 MAP = "jobs/others/stage-0/map/0"
+STEP = "jobs/others/stage-0/step-1/0/0"
+RECEIPT = "jobs/others/stage-0/receipts/map/0.json"
+STEP_RECEIPT = "jobs/others/stage-0/receipts/step-1/0/0.json"
+REJECTS = "jobs/others/stage-0/rejects/0.jsonl"
+SAMPLE = "jobs/others/stage-0/sample/map/0"
+TIME = "jobs/others/stage-0/times/map-0/0000000100-0-0"
+STEP_TIME = "jobs/others/stage-0/times/step-1/0000000100-0-0"
 UPLOAD = "input/others/x"
 DEPLOYED = "code/x"  # what lies in the bucket beside jobs and uploads
 Request = tuple[str, str, str]  # an operation, on a bucket and key or prefix
@@ -291,24 +393,43 @@ ALLOWED: dict[str, list[Request]] = {
         ("get", READABLE, "x"),
         ("get", JOBS, UPLOAD),
         ("get", JOBS, RESULT),
+        ("get", JOBS, RECEIPT),
         ("put", JOBS, MAP),
+        ("put", JOBS, SAMPLE),
+        ("put", JOBS, REJECTS),
+        ("put", JOBS, RECEIPT),
+        ("put", JOBS, TIME),
     ],
     "ReducerRole": [
         ("get", JOBS, MAP),
+        ("get", JOBS, STEP),
+        ("get", JOBS, STEP_RECEIPT),
+        ("put", JOBS, STEP),
         ("put", JOBS, RESULT),
+        ("put", JOBS, STEP_RECEIPT),
+        ("put", JOBS, STEP_TIME),
         ("delete", JOBS, "jobs/others/stage-0/result/part-00001.csv"),
     ],
     "MapReduceRole": [
         ("list", READABLE, ""),
         ("list", JOBS, "input/others/"),
         ("list", JOBS, "jobs/others/"),
+        ("delete", JOBS, MAP),
+        ("delete", JOBS, STEP),
+        ("delete", JOBS, SAMPLE),
+        ("delete", JOBS, RECEIPT),
+        ("delete", JOBS, TIME),
     ],
 }
 REFUSED: dict[str, list[Request]] = {
     "MapperRole": [
         ("get", UNREADABLE, "x"),
         ("get", JOBS, MAP),
+        ("get", JOBS, STEP),
+        ("get", JOBS, REJECTS),
         ("get", JOBS, DEPLOYED),
+        ("put", JOBS, STEP),
+        ("put", JOBS, RESULT),
         ("put", JOBS, UPLOAD),
         ("put", JOBS, DEPLOYED),
         ("put", READABLE, "x"),
@@ -323,11 +444,16 @@ REFUSED: dict[str, list[Request]] = {
         ("get", READABLE, "x"),
         ("get", UNREADABLE, "x"),
         ("get", JOBS, UPLOAD),
+        ("get", JOBS, REJECTS),
         ("get", JOBS, DEPLOYED),
+        ("put", JOBS, MAP),
+        ("put", JOBS, REJECTS),
+        ("put", JOBS, TIME),
         ("put", JOBS, UPLOAD),
         ("put", JOBS, DEPLOYED),
         ("put", READABLE, "x"),
         ("delete", JOBS, MAP),
+        ("delete", JOBS, STEP),
         ("delete", JOBS, UPLOAD),
         ("delete", READABLE, "x"),
         ("list", JOBS, "jobs/"),
@@ -340,6 +466,10 @@ REFUSED: dict[str, list[Request]] = {
         ("put", JOBS, RESULT),
         ("put", READABLE, "x"),
         ("delete", JOBS, RESULT),
+        ("delete", JOBS, REJECTS),
+        ("delete", JOBS, UPLOAD),
+        ("delete", JOBS, DEPLOYED),
+        ("delete", READABLE, "x"),
         ("list", JOBS, ""),
         ("list", JOBS, "code/"),
         ("list", UNREADABLE, ""),
@@ -353,7 +483,7 @@ def others(stack: Stack) -> None:
     for bucket, keys in {
         READABLE: ["x"],
         UNREADABLE: ["x"],
-        stack.job_bucket: [RESULT, MAP, UPLOAD, DEPLOYED],
+        stack.job_bucket: [RESULT, MAP, STEP, RECEIPT, STEP_RECEIPT, REJECTS, SAMPLE, TIME, UPLOAD, DEPLOYED],
     }.items():
         for key in keys:
             stack.s3.put_object(Bucket=bucket, Key=key, Body=b"content")
@@ -391,6 +521,27 @@ def test_a_role_may_do_nothing_else(
         ask(s3_as(role), stack, request_)
     assert caught.value.response["Error"]["Code"] == "AccessDenied"
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+@pytest.mark.parametrize(
+    ("role", "policy", "sid", "key"),
+    [
+        ("MapperRole", "Mapper", "WriteMapOutputs", MAP),
+        ("ReducerRole", "Reducer", "WriteOutputsAndResults", STEP),
+    ],
+)
+def test_a_worker_drops_the_upload_of_a_task_that_fails_if_it_may(
+    s3_as: Callable[[str], Any], changed: Changed, stack: Stack, role: str, policy: str, sid: str, key: str
+) -> None:
+    where = {"Bucket": stack.job_bucket, "Key": key}
+    s3 = s3_as(role)
+    upload = s3.create_multipart_upload(**where)["UploadId"]
+    with (
+        changed(role, policy, without(sid, action="s3:AbortMultipartUpload")),
+        pytest.raises(ClientError, match="AccessDenied"),
+    ):
+        s3.abort_multipart_upload(**where, UploadId=upload)
+    s3.abort_multipart_upload(**where, UploadId=upload)
 
 
 @pytest.mark.usefixtures("others")

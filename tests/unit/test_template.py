@@ -96,11 +96,22 @@ ROLES: dict[str, dict[str, Statement]] = {
             ["s3:GetObject"],
             ["${JobBucket.Arn}/input/*", "${JobBucket.Arn}/jobs/*/result/*"],
         ),
-        "WriteMapOutputs": (WRITE, ["${JobBucket.Arn}/jobs/*"]),
+        "ReadReceiptsOfTheJobThatIsResumed": (["s3:GetObject"], ["${JobBucket.Arn}/jobs/*/receipts/*"]),
+        "WriteMapOutputs": (
+            WRITE,
+            [f"${{JobBucket.Arn}}/jobs/*/{folder}/*" for folder in ("map", "rejects", "receipts", "times")],
+        ),
         "WriteLogs": (LOG, ["${MapperLogs.Arn}"]),
     },
     "ReducerRole": {
-        "ReadAndWriteOutputs": (["s3:GetObject", *WRITE], ["${JobBucket.Arn}/jobs/*"]),
+        "ReadOutputsOfTheStepBefore": (
+            ["s3:GetObject"],
+            ["${JobBucket.Arn}/jobs/*/map/*", "${JobBucket.Arn}/jobs/*/step-*"],
+        ),
+        "WriteOutputsAndResults": (
+            WRITE,
+            ["${JobBucket.Arn}/jobs/*/step-*", "${JobBucket.Arn}/jobs/*/result/*"],
+        ),
         "WithdrawPartsOfAResultThatCannotBePublishedWhole": (
             ["s3:DeleteObject"],
             ["${JobBucket.Arn}/jobs/*/result/*"],
@@ -110,6 +121,13 @@ ROLES: dict[str, dict[str, Statement]] = {
     "MapReduceRole": {
         "ListInputBuckets": (["s3:ListBucket"], ["arn:aws:s3:::one", "arn:aws:s3:::two"]),
         "ListUploadsAndResultsOfEarlierStages": (["s3:ListBucket"], ["${JobBucket.Arn}"]),
+        "DeleteIntermediates": (
+            ["s3:DeleteObject"],
+            [
+                f"${{JobBucket.Arn}}/jobs/*/stage-*/{kind}"
+                for kind in ("map/*", "step-*", "sample/*", "receipts/*", "times/*")
+            ],
+        ),
         "InvokeWorkers": (
             ["lambda:InvokeFunction"],
             ["${MapperFunction.Arn}", "${ReducerFunction.Arn}"],
