@@ -34,6 +34,10 @@ _ADVICE = {
         "S3 did not answer, or asked for fewer requests, and went on so as the task was tried again. Wait a "
         f"little {_CONTINUE}, with a lower --concurrency if other work needs the same buckets"
     ),
+    "CorruptSegment": (
+        "An intermediate object was damaged each time it was read. If that happened as it was read, it helps "
+        "to resume the job; if it is damaged in itself, start the job anew"
+    ),
     "Lambda.TooManyRequestsException": (
         "Your account's Lambda concurrency was used up all the time. Wait until other work is done, or have "
         f"the quota raised, {_CONTINUE}, with a lower --concurrency"
@@ -66,7 +70,7 @@ _SAME_AGAIN = {
     "BadValue",
     "BadResult",
     "JobFailed",
-    "CorruptSegment",
+    "OutputGone",
     "RecordsLost",
     "States.DataLimitExceeded",
     "States.QueryEvaluationError",
@@ -93,16 +97,16 @@ def on(error: str, state: str, *, timed_out: bool = False) -> str:
     return _ADVICE.get(error, "").format(**_OF_KIND.get(kind_of(state), _OF_KIND["Map"]))
 
 
-def command_to_resume(error: str, name: str, progress: Progress, where: str) -> str:
+def command_to_resume(error: str, cause: str, name: str, progress: Progress, where: str) -> str:
     """Return the command that continues a failed job, or nothing if that is of no use.
 
     Args:
-        error: the name of the error.
+        error: the name of the error, and its `cause`, which may say itself to start the job again.
         name: the execution's.
         progress: of the execution: a job of which no task is done might as well be started anew.
         where: the options that say in which cloud.
     """
     is_begun = any(phase.succeeded for phase in progress.phases)
-    if not is_begun or error in _SAME_AGAIN:
+    if not is_begun or error in _SAME_AGAIN or "start the job again" in cause:
         return ""
     return f"marla run --resume {name}{_OPTIONS.get(error, '')}{where}"

@@ -62,7 +62,7 @@ def tell_how_to_resume(
 ) -> None:
     """Say which command continues a failed job, if one can."""
     name = arn.rpartition(":")[2]
-    command = advice.command_to_resume(found.name, name, progress, where(stack, options))
+    command = advice.command_to_resume(found.name, found.cause, name, progress, where(stack, options))
     if command:
         say(f"`{command}` continues it: what is done is not done again")
 

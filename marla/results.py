@@ -86,7 +86,10 @@ def _head_of(stack: Stack, uri: str, count: int) -> Rows:
     if uri.endswith(".bin"):
         raise CloudError(f"{uri}: raw bytes have no rows to show; bring the result with --out DIR")
     bucket, key = split_uri(uri)
-    body = stack.s3.get_object(Bucket=bucket, Key=key)["Body"]
+    try:
+        body = stack.s3.get_object(Bucket=bucket, Key=key)["Body"]
+    except stack.s3.exceptions.NoSuchKey as error:
+        raise CloudError(f"{uri}: gone, by `marla rm` or otherwise; run the job again") from error
     # Csv finds the ends of its rows by itself; a line of text or JSON ends in nothing but a newline.
     newline = "" if uri.endswith(".csv") else "\n"
     lines = io.TextIOWrapper(io.BufferedReader(_Stream(body)), encoding="utf-8", newline=newline)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ JOBS = Path(next(iter(jobs.__path__)))
 
 
 def code_of(job: str | dict[str, Any]) -> str:
-    """Return a digest of the engine, and of a named job's file with what the files of jobs share."""
+    """Return a digest of the engine, and of a named job's file with what the files of jobs share.
+
+    The versions of Python and of the packages that are pinned are part of it.
+    """
     return _digest(job.partition(":")[0] if isinstance(job, str) else "")
 
 
@@ -32,9 +36,16 @@ def check_code(expected: str, job: str | dict[str, Any]) -> None:
 @functools.cache
 def _digest(name: str) -> str:
     own = JOBS / f"{name.replace('-', '_')}.py"
-    files = [*sorted(ENGINE.rglob("*.py")), *sorted(JOBS.glob("_*.py")), *([own] if own.is_file() else [])]
-    digest = hashlib.blake2b(digest_size=16)
+    files = [
+        *sorted(ENGINE.rglob("*.py")),
+        *sorted(JOBS.glob("_*.py")),
+        own,
+        ENGINE.parent / "requirements.txt",
+    ]
+    digest = hashlib.blake2b(f"Python {sys.version_info[:2]}\n".encode(), digest_size=16)
     for file in files:
+        if not file.is_file():
+            continue
         content = file.read_bytes()
         digest.update(f"{file.relative_to(ENGINE.parent)} {len(content)}\n".encode() + content)
     return digest.hexdigest()

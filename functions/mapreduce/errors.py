@@ -149,6 +149,10 @@ class DiskFull(MarlaError):
     """The function's temporary storage is too small for the spilled data."""
 
 
+class OutputGone(MarlaError):
+    """An intermediate object of the job itself is gone."""
+
+
 class StorageRefused(MarlaError):
     """The worker may not do what a job must with its own objects."""
 

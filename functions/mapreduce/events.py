@@ -207,6 +207,7 @@ class ReduceTask:
 
     Attributes:
         sample: if not 0, what is reduced is a sample of keys, to the boundaries of so many partitions.
+        mapped_input: a digest of all that was mapped.
     """
 
     job: JobSpec
@@ -219,6 +220,7 @@ class ReduceTask:
     final: bool
     sample: int
     attempt: Attempt = Attempt()
+    mapped_input: str = ""
 
     @property
     def output(self) -> str:
@@ -240,6 +242,7 @@ class ReduceTask:
             final=fields.flag("final"),
             sample=fields.sample(),
             attempt=fields.attempt(),
+            mapped_input=fields.optional_text("mappedInput"),
         )
 
 
@@ -250,6 +253,7 @@ class PublishTask:
     Attributes:
         sample: if not 0, they are the boundaries of so many partitions, which only the job itself reads.
         bytes: how many they have all together, as the books say; None if those are not known.
+        execution: which publishes; the job may be another's.
     """
 
     prefix: str
@@ -257,6 +261,7 @@ class PublishTask:
     partitions: int
     sample: int = 0
     bytes: int | None = None
+    execution: str = ""
 
     @classmethod
     def from_event(cls, event: Any) -> PublishTask:
@@ -264,7 +269,12 @@ class PublishTask:
         fields = _Fields(event)
         size = fields.number("bytes") if fields.any("bytes") is not None else None
         return cls(
-            fields.prefix(), fields.number("step", 1), fields.number("partitions", 1), fields.sample(), size
+            prefix=fields.prefix(),
+            step=fields.number("step", 1),
+            partitions=fields.number("partitions", 1),
+            sample=fields.sample(),
+            bytes=size,
+            execution=fields.optional_text("execution"),
         )
 
 
@@ -274,9 +284,10 @@ class WithdrawTask:
 
     prefix: str
     partitions: int
+    execution: str = ""
 
     @classmethod
     def from_event(cls, event: Any) -> WithdrawTask:
         """Read a withdrawing event. Raises InvalidTask."""
         fields = _Fields(event)
-        return cls(fields.prefix(), fields.number("partitions", 1))
+        return cls(fields.prefix(), fields.number("partitions", 1), fields.optional_text("execution"))

@@ -5,6 +5,8 @@
     jobs/{job id}/stage-{k}/step-{n}/{partition}/{task}   one object a reduce task, the last step's too
     jobs/{job id}/stage-{k}/result/part-{partition}.{csv,jsonl,…}
     jobs/{job id}/stage-{k}/receipts/plan.json            what the outputs of the stage's tasks follow from
+    jobs/{job id}/stage-{k}/receipts/wave-{task}.json     the pieces of some map tasks from this one on
+    jobs/{job id}/stage-{k}/receipts/step-published.json  which execution published the result
     jobs/{job id}/stage-{k}/receipts/{map/… or step-…}    one object a finished task
     jobs/{job id}/stage-{k}/times/{phase}/{name}          an empty object a finished task, with backups
     jobs/{job id}/stage-{k}/errors/{map/… or step-…}      what a task that failed has to say of the data
@@ -46,6 +48,16 @@ def receipt_key(prefix: str, output: str) -> str:
 def error_key(prefix: str, output: str) -> str:
     """Return the key of what the task that was to write an output says of its failure."""
     return f"{prefix}errors/{output.removeprefix(prefix)}.json"
+
+
+def published_key(prefix: str) -> str:
+    """Return the key of the receipt of a stage's result; one that reducers may write."""
+    return f"{prefix}receipts/step-published.json"
+
+
+def wave_key(prefix: str, task: int) -> str:
+    """Return the key of what is known of a wave, by the number of its first task."""
+    return f"{prefix}receipts/wave-{task}.json"
 
 
 def plan_key(prefix: str) -> str:

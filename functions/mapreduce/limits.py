@@ -16,6 +16,7 @@ MARGIN_SECONDS = 5.0  # in which what was begun is cleared away; a tenth of the 
 REMEDIES = {
     "map": "lower splitBytes, so that a mapper has less to do",
     "reduce": "raise partitions or lower fanIn, so that a reducer has less to do",
+    "publish": "lower partitions, so that there are fewer parts to copy",
 }
 
 
@@ -31,7 +32,7 @@ def named_limits(kind: str, context: Any) -> Iterator[None]:
     the task could not be interrupted, is named by Step Functions (Sandbox.Timedout, Runtime.OutOfMemory).
 
     Args:
-        kind: map or reduce.
+        kind: map, reduce or publish.
         context: Lambda's, which knows the time that is left; None has no limit.
     """
     memory = "MapperMemory" if kind == "map" else "ReducerMemory"

@@ -23,6 +23,7 @@ from .storage import ObjectStore, Range, read_ahead
 PART_BYTES = 8 << 20  # one ranged GET; large enough that S3's latency does not count
 PARTS_AHEAD = 3  # with the one being mapped, what a mapper holds of its input: 32 MB
 OVERLAP_BYTES = 64 << 10  # what the last GET of a piece reads past its end, where most last records end
+NO_GZIP = "Not a gzipped file"  # how gzip begins to say so
 BLOCK_BYTES = 1 << 20  # what is parsed at once: small, so that its records stay in the processor's cache
 
 
@@ -181,9 +182,12 @@ def _decompress(piece: Piece, chunks: Iterator[bytes]) -> Iterator[bytes]:
                 position += len(data)
                 yield data
     except DAMAGE as error:
+        reason, rename = str(error), ""
+        if reason.startswith(NO_GZIP):  # and goes on with some bytes of the object
+            reason, rename = NO_GZIP, "; if it is not compressed, let its name end otherwise"
         raise BadObject(
-            f"{piece.url}: damaged after byte {position} of its decompressed data: {error}. "
-            "Upload it again, or leave it out of the input"
+            f"{piece.url}: damaged after byte {position} of its decompressed data: {reason}. "
+            f"Upload it again, or leave it out of the input{rename}"
         ) from error
 
 

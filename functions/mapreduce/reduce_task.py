@@ -13,6 +13,7 @@ from .errors import (
     InputNotReadable,
     JobFailed,
     MarlaError,
+    OutputGone,
     StorageUnavailable,
     described,
     raised_in,
@@ -104,13 +105,14 @@ def _open(store: ObjectStore, bucket: str, key: str) -> SegmentedObject:
 
 
 def read_tail(store: ObjectStore, bucket: str, key: str) -> Range:
-    """Return the end of an object that the step before wrote. Raises InputNotReadable if it is gone."""
+    """Return the end of an object that the step before wrote. Raises OutputGone."""
     try:
         return store.read_tail(bucket, key, TAIL_BYTES)
     except InputNotReadable as error:
-        raise InputNotReadable(
-            f"{error}. This is an intermediate object of the job itself: it may have expired (the stack's "
-            "parameter IntermediateDays), or the reducer's role does not allow what template.yaml says"
+        raise OutputGone(
+            f"s3://{bucket}/{key}: an intermediate object of the job itself cannot be read: it expired (the "
+            "stack's parameter IntermediateDays), was deleted, or the reducer's role does not allow what "
+            "template.yaml says. Start the job anew"
         ) from error
 
 

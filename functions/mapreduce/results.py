@@ -11,10 +11,10 @@ from typing import Any
 from .errors import BadResult, InvalidParameter, RecordsLost
 from .events import PublishTask, WithdrawTask
 from .job import Job
-from .layout import output_key, result_key
+from .layout import output_key, published_key, result_key
 from .rows import PYTHON_FORMATS, RowWriter, encoded, flatten, row_writer
 from .sqljob import SqlJob
-from .storage import ObjectStore, ObjectWriter
+from .storage import ObjectStore, ObjectWriter, write_json
 
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -28,6 +28,7 @@ SQL_FORMATS = ("csv", "jsonl", "parquet")
 FORMAT = "marla-format"  # the metadata that says what a staged result holds
 COLUMNS = "marla-columns"  # the names of its columns, where the job did not know them beforehand
 EMPTY = "empty"
+WITHDRAWN = ""  # instead of an execution's name
 METADATA_BYTES = 1500  # S3 takes 2 KB of an object's metadata
 BUFFER_CHARACTERS = 1 << 18  # of rows that are held; short ones take ten times as much
 
@@ -150,6 +151,7 @@ def publish(task: PublishTask, store: ObjectStore, bucket: str, pool: ThreadPool
     copies = [pool.submit(copy_part, source, target) for source, target in zip(staged, results, strict=True)]
     for copy in copies:
         copy.result()
+    write_json(store, bucket, published_key(task.prefix), {"execution": task.execution})
     published: dict[str, Any] = {"format": extension, "parts": task.partitions}
     return published | ({"columns": json.loads(metadata[0][COLUMNS])} if COLUMNS in metadata[0] else {})
 
@@ -157,8 +159,14 @@ def publish(task: PublishTask, store: ObjectStore, bucket: str, pool: ThreadPool
 def withdraw(task: WithdrawTask, store: ObjectStore, bucket: str, pool: ThreadPoolExecutor) -> dict[str, Any]:
     """Delete the parts of a result that could not be published whole, in whatever format they are.
 
+    A result that another execution of the job has published is whole, and stays.
+
     Returns how many keys were deleted, whether they were there or not.
     """
+    receipt = store.find(bucket, published_key(task.prefix))
+    if receipt and json.loads(receipt)["execution"] not in {WITHDRAWN, task.execution}:
+        return {"deleted": 0}
+    write_json(store, bucket, published_key(task.prefix), {"execution": WITHDRAWN})
     extensions = {EXTENSIONS.get(format, format) for format in CONTENT_TYPES}
     keys = [
         result_key(task.prefix, partition, extension)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -268,3 +269,9 @@ def _answered(bucket: str, key: str) -> Iterator[None]:
                 "deploy the stack again, and see that no other policy forbids it"
             ) from error
         raise StorageUnavailable(f"s3://{bucket}/{key}: {error}") from error
+
+
+def write_json(store: ObjectStore, bucket: str, key: str, content: Any) -> None:
+    """Write a small object that expires, of JSON."""
+    with store.write(bucket, key, intermediate=True) as writer:
+        writer.write(json.dumps(content).encode())

@@ -73,8 +73,10 @@ def test_backups_and_what_is_not_kept_are_asked_for(stack: Stack, words: Path, t
     done = marla("run", "wordcount", words, "--name", "with-backups", *arguments)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "part-00000.csv").read_text() == "four,1\none,1\nthree,4\ntwo,2\n"
+    history = stack.sfn.get_execution_history(executionArn=stack.execution_arn("with-backups"))["events"]
+    entered = {event.get("stateEnteredEventDetails", {}).get("name") for event in history}
+    assert {"Map with backups", "Reduce with backups"} <= entered
     for said in (
-        "Map with backups",
         "Map: 1 of 1 tasks, 3 records",
         "Reduce step 1: 1 of 1 tasks, 4 records",
     ):

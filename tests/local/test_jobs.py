@@ -288,7 +288,9 @@ def test_intermediates_are_tagged_for_the_lifecycle_rule_and_results_are_not(
     results = set(job.keys("stage-0/result/"))
     intermediates = set(job.keys("")) - results
     assert len(results) == 2
-    assert {key.split("/")[3] for key in intermediates} == {"map", "step-1", "step-2", "step-3"}
+    assert {key.split("/")[3] for key in intermediates} == {
+        *("map", "step-1", "step-2", "step-3", "receipts")
+    }
     assert [key for key in intermediates if tags(key) != [("marla", "intermediate")]] == []
     assert [key for key in results if tags(key)] == []
 

@@ -8,7 +8,7 @@ from typing import Any
 from marla.local.cloud import LocalCloud
 from marla.stack import Stack
 from tests.local.conftest import Job, Put
-from tests.local.test_injected_faults import Faults, Started
+from tests.local.faulted import Faults, Started
 
 HELD_UP = 20  # seconds
 TASKS = 20

@@ -228,7 +228,7 @@ def test_a_publishing_that_fails_fails_the_job(cloud: Cloud) -> None:
     assert (outcome.status, outcome.error) == ("FAILED", "ResultError")
     assert "part 3 is missing" in str(outcome.cause)
     assert [event for event in cloud.events if "withdraw" in event] == [
-        {"withdraw": True, "id": "job-1", "stage": 0, "partitions": 1, "sample": 0}
+        {"withdraw": True, "execution": "job-1", "id": "job-1", "stage": 0, "partitions": 1, "sample": 0}
     ]
 
 
@@ -282,20 +282,10 @@ def test_a_check_that_is_throttled_is_tried_again(cloud: Cloud, waits: list[floa
             "job": "wordcount",
             "params": {},
             "output": None,
-            "inputs": [{}],
+            "inputs": [{"bucket": "data", "prefix": "in/", "open": True, "splittable": True}],
             "partitions": 1,
             "partitioning": "hash",
-            "plan": {
-                "job": "wordcount",
-                "params": {},
-                "output": None,
-                "partitions": 1,
-                "partitioning": "hash",
-                "splitBytes": 64 << 20,
-                "sample": 0,
-                "boundaries": None,
-                "inputs": [{"bucket": "data", "prefix": "in/", "open": True, "splittable": True}],
-            },
+            "plan": {"splitBytes": 64 << 20, "boundaries": None},
             "pipeline": None,
             "later": [],
         }

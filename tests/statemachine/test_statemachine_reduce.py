@@ -1,5 +1,6 @@
 """How map outputs are reduced: in which steps, by how many reducers, and that each output is read once."""
 
+import re
 import time
 from typing import Any
 
@@ -189,9 +190,12 @@ def test_what_reducers_need_to_know_reaches_them(cloud: Cloud) -> None:
         "params": {"gap": 30},
         "output": "jsonl",
         "sample": 0,
+        "mappedInput": first["mappedInput"],
         "code": "c0de",
         "resume": False,
     }
+    assert re.fullmatch("[0-9a-f]{64}", first["mappedInput"])
+    assert {event["mappedInput"] for event in cloud.reduces} == {first["mappedInput"]}
     written = sum(cloud.reduce(event)["bytesOut"] for event in cloud.reduces)
     assert cloud.publishes == [
         {
@@ -202,6 +206,7 @@ def test_what_reducers_need_to_know_reaches_them(cloud: Cloud) -> None:
             "partitions": 2,
             "sample": 0,
             "bytes": written,
+            "execution": "my-job",
         }
     ]
 

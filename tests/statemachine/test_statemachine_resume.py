@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from typing import Any
 
 import pytest
 
+from mapreduce.receipts import CHECKED
 from tests.statemachine.stub_cloud import Cloud, Event, WorkerError, objects
 
 # ---- resume ----------------------------------------------------------------------------------------------
@@ -61,9 +64,46 @@ def test_a_plan_holds_what_outputs_follow_from_and_nothing_else(cloud: Cloud) ->
     ):
         cloud.events.clear()
         assert cloud.run(**options).status == "SUCCEEDED"
-        plans.append(next(event["plan"] for event in cloud.events if "check" in event))
+        asked = next(event for event in cloud.events if "check" in event)
+        plans.append(asked["plan"] | {name: asked[name] for name in CHECKED})
     assert plans[0] == plans[1] == plans[2]
     assert all(plan != plans[0] for plan in plans[3:])
+
+
+@pytest.mark.parametrize("options", [{}, {"resume": "first"}])
+def test_each_wave_is_checked_before_it_is_mapped(cloud: Cloud, options: dict[str, Any]) -> None:
+    cloud.buckets = {"data": objects(1100, suffix=".gz"), "other": {"x": 5}}
+    outcome = cloud.run(input=["s3://data/in/", "s3://other/"], splitBytes=1000, concurrency=32, **options)
+    assert outcome.status == "SUCCEEDED", outcome.cause
+    assert len(cloud.waves) > 1
+    assert [wave["last"] for wave in cloud.waves] == [False] * (len(cloud.waves) - 1) + [True]
+    assert [wave["task"] for wave in cloud.waves[1:]] == list(
+        itertools.accumulate(len(wave["wave"]) for wave in cloud.waves[:-1])
+    )
+    told = [batch for wave in cloud.waves for batch in wave["wave"]]
+    assert [batch["pieces"] for batch in told] == [event["pieces"] for event in cloud.maps]
+    assert {wave["resume"] for wave in cloud.waves} == {bool(options)}
+    assert {tuple(wave["buckets"]) for wave in cloud.waves} == {("data", "other")}
+
+
+def test_reducers_know_by_a_digest_what_was_mapped(cloud: Cloud) -> None:
+    digests = set()
+    for contents in (objects(4), objects(5), {"in/other": 1000}):
+        cloud.buckets = {"data": contents}
+        cloud.events.clear()
+        assert cloud.run(splitBytes=1000).status == "SUCCEEDED"
+        [digest] = {event["mappedInput"] for event in cloud.reduces}
+        digests.add(digest)
+    assert len(digests) == 3
+
+
+def test_a_large_query_fits_a_check_once_and_not_twice(cloud: Cloud) -> None:
+    columns = {f"column_{number:05d}_of_a_wide_table": "VARCHAR" for number in range(3500)}
+    source = {"uri": "s3://data/in/", "columns": columns}
+    cloud.buckets = {"data": objects(1)}
+    assert len(json.dumps(columns)) > 140_000
+    outcome = cloud.run(input=source)
+    assert outcome.status == "SUCCEEDED", outcome.cause
 
 
 @pytest.mark.parametrize("resume", ["", "a/b", 7, ["first"], "x" * 81])
@@ -133,7 +173,7 @@ def test_however_many_there_are(cloud: Cloud) -> None:
     assert outcome.status == "SUCCEEDED", outcome.cause
     assert len(cloud.deleted) == 1200
     assert cloud.largest_variable(outcome) < 256 * 1024
-    assert len([request for request in cloud.listed if request["Bucket"] == "jobs"]) == 4
+    assert len([request for request in cloud.listed if request["Bucket"] == "jobs"]) == 8
 
 
 def test_what_cannot_be_deleted_is_a_warning_and_no_failure(written: Cloud) -> None:

@@ -124,7 +124,7 @@ def test_a_job_of_which_nothing_is_done_is_not_continued(capsys: Out) -> None:
 
 
 def test_a_command_for_a_stack_on_aws_names_it() -> None:
-    command = advice.command_to_resume("Interrupted", "a", failed("Interrupted"), " --stack mine")
+    command = advice.command_to_resume("Interrupted", "", "a", failed("Interrupted"), " --stack mine")
     assert command == "marla run --resume a --stack mine"
 
 

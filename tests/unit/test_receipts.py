@@ -17,7 +17,14 @@ from tests.unit.pipeline import INPUT, JOBS, map_event, piece, read_all, reduce_
 Event = dict[str, Any]
 SAME = "that of the object as it is"
 STAGE = "jobs/job-1/stage-0/"
-PLAN = {"job": "wordcount", "params": {}, "partitions": 1, "inputs": [{"bucket": INPUT, "prefix": ""}]}
+PLAN = {"splitBytes": 100, "boundaries": None}
+ASKED: Event = {
+    "job": "wordcount",
+    "params": {},
+    "output": None,
+    "partitions": 1,
+    "inputs": [{"bucket": INPUT}],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +47,8 @@ def words(s3: S3Client, **others: Any) -> Event:
 
 
 def check(**others: Any) -> Event:
-    event = {"check": True, "id": "job-1", "stage": 0, "sample": 0, "resume": False, "job": "wordcount"}
-    return mapper.handler(event | {"params": {}, "output": None, "plan": PLAN} | others, None)
+    event = {"check": True, "id": "job-1", "stage": 0, "sample": 0, "resume": False, "plan": PLAN}
+    return mapper.handler(event | ASKED | others, None)
 
 
 def keys(s3: S3Client) -> list[str]:
@@ -93,10 +100,16 @@ def test_without_resume_a_receipt_is_nothing(s3: S3Client) -> None:
         ([piece("words.txt", 0, 6) | {"etag": "other"}], "s3://input-bucket/words.txt: another object than"),
         (
             [piece("words.txt", 0, 4) | {"etag": SAME}],
-            "s3://input-bucket/words.txt: the input has other objects than",
+            "input-bucket/words.txt: (cut in another way|gone), so that the input has other objects",
         ),
-        ([piece("more.txt", 0, 6)], "s3://input-bucket/more.txt: the input has other objects than"),
-        ([], "s3://input-bucket/words.txt: the input has other objects than"),
+        (
+            [piece("more.txt", 0, 6)],
+            "s3://input-bucket/more.txt: new, so that the input has other objects than",
+        ),
+        (
+            [],
+            "input-bucket/words.txt: (cut in another way|gone), so that the input has other objects",
+        ),
     ],
 )
 def test_a_map_task_of_other_input_is_refused(s3: S3Client, changed: list[Event], told: str) -> None:
@@ -106,13 +119,13 @@ def test_a_map_task_of_other_input_is_refused(s3: S3Client, changed: list[Event]
         mapper.handler(map_event("wordcount", pieces, resume=True), None)
 
 
-def test_a_reduce_task_of_other_outputs_is_run_again(s3: S3Client) -> None:
+@pytest.mark.parametrize("other", [{"count": 2}, {"mappedInput": "d1gest"}])
+def test_a_reduce_task_of_other_input_is_refused(s3: S3Client, other: Event) -> None:
     mapper.handler(words(s3), None)
     mapper.handler(words(s3, task=1), None)
     reducer.handler(reduce_event("wordcount"), None)
-    again = reducer.handler(reduce_event("wordcount", count=2, resume=True), None)
-    assert "reused" not in again
-    assert again["recordsIn"] == 4
+    with pytest.raises(InputChanged, match="the input has other objects than when the job"):
+        reducer.handler(reduce_event("wordcount", resume=True) | other, None)
 
 
 def test_a_task_tells_how_long_it_took_where_others_ask(s3: S3Client) -> None:
@@ -145,6 +158,49 @@ def test_times_are_told_nowhere_else(s3: S3Client, times: Any) -> None:
         mapper.handler(words(s3, race={"of": 9, "after": None, "times": times}), None)
 
 
+# ---- waves -----------------------------------------------------------------------------------------------
+
+
+def wave(*pieces: Event, **others: Any) -> Event:
+    """A check of batches of one piece each."""
+    batches = [{"input": 0, "pieces": [one]} for one in pieces]
+    event = {"id": "job-1", "stage": 0, "sample": 0, "resume": False, "task": 0, "last": True}
+    checked: Event = mapper.handler(event | {"buckets": [INPUT], "wave": batches} | others, None)
+    return checked
+
+
+ONE, TWO = ({"key": key, "start": 0, "end": 9, "etag": key * 3} for key in "ab")
+
+
+def test_the_same_wave_can_be_resumed_and_one_that_was_never_begun() -> None:
+    assert wave(ONE, TWO) == wave(ONE, TWO, resume=True) == {"batches": 2}
+    assert wave(ONE, task=2, resume=True) == {"batches": 1}
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ([ONE, TWO | {"etag": "other"}], "input-bucket/b: another object than when the job"),
+        ([ONE], "input-bucket/b: gone, so that the input has other objects"),
+        ([ONE, TWO, ONE | {"key": "c"}], "input-bucket/c: new, so that the input has other objects"),
+        ([ONE | {"end": 5}, ONE | {"start": 5}, TWO], "input-bucket/a: cut in another way"),
+    ],
+)
+def test_what_was_added_removed_or_overwritten_since_the_job_began_is_refused(
+    now: list[Event], told: str
+) -> None:
+    wave(ONE, TWO)
+    with pytest.raises(InputChanged, match=f"s3://{told}"):
+        wave(*now, resume=True)
+    assert wave(*now) == {"batches": len(now)}  # a job that is not resumed begins anew
+
+
+def test_that_another_wave_was_to_come_is_part_of_it() -> None:
+    wave(ONE, last=False)
+    with pytest.raises(InputChanged):
+        wave(ONE, last=True, resume=True)
+
+
 # ---- the plan --------------------------------------------------------------------------------------------
 
 
@@ -160,7 +216,7 @@ def test_the_same_plan_can_be_resumed() -> None:
 def test_another_plan_is_refused_with_what_differs() -> None:
     check()
     with pytest.raises(ResumeRefused, match="resume: partitions is 2, and was 1 when the job began"):
-        check(resume=True, plan=PLAN | {"partitions": 2})
+        check(resume=True, partitions=2)
     with pytest.raises(ResumeRefused, match="resume: fanIn is 3, and was null"):
         check(resume=True, plan=PLAN | {"fanIn": 3})
 
@@ -171,6 +227,35 @@ def test_other_code_is_refused(s3: S3Client) -> None:
     plan = json.loads(read_all(s3, key)) | {"code": "other"}
     s3.put_object(Bucket=JOBS, Key=key, Body=json.dumps(plan).encode())
     with pytest.raises(ResumeRefused, match="deployed with other code since the job began"):
+        check(resume=True)
+
+
+PUBLISH = {"publish": True, "execution": "one", "id": "job-1", "stage": 0, "step": 1, "partitions": 1}
+
+
+def test_a_job_that_has_its_result_is_not_resumed_but_a_stage_may_have_been_done(s3: S3Client) -> None:
+    check()
+    mapper.handler(words(s3), None)
+    reducer.handler(reduce_event("wordcount"), None)
+    reducer.handler(PUBLISH, None)
+    with pytest.raises(ResumeRefused, match="the job 'job-1' has its result; the execution one published it"):
+        check(resume=True)
+    assert check(resume=True, later=[{"job": "grep"}])["code"]
+
+
+def test_a_result_is_withdrawn_by_nobody_but_who_published_it(s3: S3Client) -> None:
+    check()
+    mapper.handler(words(s3), None)
+    reducer.handler(reduce_event("wordcount"), None)
+    reducer.handler(PUBLISH, None)
+    withdraw = {"withdraw": True, "id": "job-1", "stage": 0, "partitions": 1}
+    assert reducer.handler(withdraw | {"execution": "two"}, None) == {"deleted": 0}
+    assert f"{STAGE}result/part-00000.csv" in keys(s3)
+    assert reducer.handler(withdraw | {"execution": "one"}, None)["deleted"] > 0
+    assert f"{STAGE}result/part-00000.csv" not in keys(s3)
+    assert check(resume=True)["code"]  # there is none any more
+    reducer.handler(PUBLISH | {"execution": "two"}, None)
+    with pytest.raises(ResumeRefused, match="the execution two published it"):
         check(resume=True)
 
 

@@ -11,8 +11,8 @@ from mapreduce.errors import (
     BadKey,
     BadResult,
     CorruptSegment,
-    InputNotReadable,
     JobFailed,
+    OutputGone,
     StorageUnavailable,
 )
 from mapreduce.events import ReduceTask
@@ -268,7 +268,9 @@ def test_a_row_that_does_not_fit_is_an_error_of_the_result(s3: S3Client, store: 
 @pytest.mark.parametrize("final", [True, False])
 def test_an_output_that_is_gone_is_named(s3: S3Client, store: ObjectStore, final: bool) -> None:
     put(store, "map/0", [[("a", [1])]])
-    with pytest.raises(InputNotReadable, match=f"s3://{JOBS}/{PREFIX}map/1: .*IntermediateDays"):
+    with pytest.raises(
+        OutputGone, match=f"s3://{JOBS}/{PREFIX}map/1: .*IntermediateDays.*Start the job anew"
+    ):
         run(store, "total", count=2, final=final)
     assert objects_written(s3) == []
 

@@ -105,7 +105,7 @@ SAFE = {
     # Of the job, its options, the names of objects, sizes and permissions.
     *("MarlaError", "InvalidTask", "UnknownJob", "InvalidParameter", "InvalidQuery", "InputNotReadable"),
     *("InputChanged", "ResumeRefused", "CodeChanged", "BadObject", "RecordTooLong", "CorruptSegment"),
-    *("RecordsLost", "OutOfMemory", "OutOfTime", "DiskFull", "StorageRefused"),
+    *("RecordsLost", "OutOfMemory", "OutOfTime", "DiskFull", "OutputGone", "StorageRefused"),
 }
 
 
