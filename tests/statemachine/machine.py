@@ -1,5 +1,6 @@
 """The definition taken apart: its states and its expressions."""
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -11,9 +12,14 @@ from tests.statemachine.stub_cloud import definition
 State = dict[str, Any]
 
 
+@cache
+def _read() -> str:
+    return json.dumps(yaml.safe_load(definition()))
+
+
 def document() -> State:
-    """Return the definition as a mapping, with its substitutions filled in."""
-    return dict(yaml.safe_load(definition()))
+    """Return the definition as a mapping, with its substitutions filled in; a new one each time."""
+    return dict(json.loads(_read()))
 
 
 def machines() -> dict[str, State]:
