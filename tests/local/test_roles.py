@@ -173,8 +173,8 @@ NEEDS = {
         "ReducerRole",
         "Reducer",
         without("ReadOutputsOfTheStepBefore", resource="/map/"),
-        "InputNotReadable",
-        "/stage-0/map/0: access denied",
+        "OutputGone",
+        "/stage-0/map/0: an intermediate object .* role does not allow",
     ),
     "the reducer reads what is to be published": Need(
         "ReducerRole",

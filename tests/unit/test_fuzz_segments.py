@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mapreduce.errors import CorruptSegment, InputNotReadable
+from mapreduce.errors import CorruptSegment, OutputGone
 from mapreduce.events import MapTask, ReduceTask
 from mapreduce.map_task import run_map_task
 from mapreduce.reduce_task import run_reduce_task
@@ -244,5 +244,5 @@ def test_the_rows_of_another_sql_object_are_corrupt(sql_objects: list[bytes]) ->
 
 def test_an_object_without_any_bytes_is_named_too() -> None:
     """S3 has no range of it; and no worker writes such a one."""
-    with pytest.raises(InputNotReadable, match=f"^s3://{JOBS}/{KEY}: shorter than "):
+    with pytest.raises(OutputGone, match=f"^s3://{JOBS}/{KEY}: an intermediate object of the job itself"):
         reduced(b"", SQL)
