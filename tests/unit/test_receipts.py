@@ -243,6 +243,15 @@ def test_a_job_that_has_its_result_is_not_resumed_but_a_stage_may_have_been_done
     assert check(resume=True, later=[{"job": "grep"}])["code"]
 
 
+def test_boundaries_that_were_published_are_no_result_of_the_job(s3: S3Client) -> None:
+    check(sample=4)
+    mapper.handler(words(s3, sample=4), None)
+    reducer.handler(reduce_event("wordcount", sample=4), None)
+    reducer.handler(PUBLISH | {"sample": 4}, None)
+    assert f"{STAGE}sample/receipts/step-published.json" in keys(s3)
+    assert check(sample=4, resume=True)["code"]
+
+
 def test_a_result_is_withdrawn_by_nobody_but_who_published_it(s3: S3Client) -> None:
     check()
     mapper.handler(words(s3), None)
