@@ -7,14 +7,13 @@ without what it quotes, and says where the whole of it is.
 
 from __future__ import annotations
 
-import json
 import traceback
 from pathlib import Path
 
 from .errors import InternalError, MarlaError, StorageRefused, StorageUnavailable, kind_of
 from .events import MapTask, ReduceTask
 from .layout import error_key
-from .storage import ObjectStore
+from .storage import ObjectStore, write_json
 
 FUNCTIONS = Path(__file__).parents[1]
 
@@ -38,8 +37,7 @@ def reported(error: Exception, task: MapTask | ReduceTask, store: ObjectStore, b
         "traceback": "".join(traceback.format_exception(error)),
     }
     try:
-        with store.write(bucket, key, intermediate=True) as writer:
-            writer.write(json.dumps(content).encode())
+        write_json(store, bucket, key, content)
         rest = f"What it says of the data is in s3://{bucket}/{key}, which `marla` shows"
     except (StorageRefused, StorageUnavailable) as refusal:
         rest = f"What it says of the data could not be written ({type(refusal).__name__})"
