@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from .errors import InvalidTask
@@ -71,6 +72,16 @@ class _Fields:
         number = given.number("number") if given.any("number") is not None else 0
         return InputSpec(number, given.optional_text("name"), given.any("columns"))
 
+    def time(self, name: str) -> float | None:
+        """The seconds since 1970 of a time such as 2026-11-21T12:00:00.123Z."""
+        value = self._event.get(name)
+        try:
+            return None if value is None else datetime.fromisoformat(value).timestamp()
+        except (TypeError, ValueError):
+            raise InvalidTask(
+                f"{name}: got {value!r}; give a time such as 2026-11-21T12:00:00.123Z"
+            ) from None
+
     def any(self, name: str) -> Any:
         return self._event.get(name)
 
@@ -90,7 +101,17 @@ class _Fields:
         if times and not (times.startswith(prefix) and _PHASE.fullmatch(times.removeprefix(prefix))):
             raise InvalidTask(f"race.times: got {times!r}; give {prefix}map-0/ or {prefix}step-1/")
         resume = self._event.get("resume") is not None and self.flag("resume")
-        return Attempt(self.optional_text("code"), resume, times)
+        asked = _Fields(self.object("attempt"))
+        return Attempt(
+            code=self.optional_text("code"),
+            resume=resume,
+            times=times,
+            execution=self.optional_text("execution"),
+            child=asked.optional_text("child"),
+            number=asked.number("number") if asked.any("number") is not None else 0,
+            backup=asked.any("backup") is not None and asked.flag("backup"),
+            queued=asked.time("queued"),
+        )
 
 
 def planned_prefix(event: Any) -> str:
@@ -106,11 +127,21 @@ class Attempt:
         code: the digest of the code with which the job began; nothing if it is not known.
         resume: whether what an earlier execution of the job has done need not be done again.
         times: the prefix of keys that say how long tasks took, of a phase with backups; else nothing.
+        execution: the name of the execution that asks for the task; nothing outside of one.
+        child: the ARN of the execution of this one item, likewise.
+        number: 0 for the first attempt, 1 for the first retry.
+        backup: whether the attempt is a backup of a straggler.
+        queued: when the state that invokes the worker was entered, in seconds since 1970.
     """
 
     code: str = ""
     resume: bool = False
     times: str = ""
+    execution: str = ""
+    child: str = ""
+    number: int = 0
+    backup: bool = False
+    queued: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,17 @@
     jobs/{job id}/stage-{k}/receipts/{map/… or step-…}    one object a finished task
     jobs/{job id}/stage-{k}/times/{phase}/{name}          an empty object a finished task, with backups
     jobs/{job id}/stage-{k}/errors/{map/… or step-…}      what a task that failed has to say of the data
+    jobs/{job id}/stage-{k}/records/{map/… or step-…}/{request}.json   what each attempt at a task took
     jobs/{job id}/stage-{k}/sample/…                      the same of the phase that samples keys, if any
 
 Keys follow from (stage, step, partition, task) alone, so a retry writes to where the first try wrote.
 """
 
 from __future__ import annotations
+
+import re
+
+_UNFIT = re.compile(r"[^A-Za-z0-9.-]")
 
 MAP_STEP = 0  # a map task's output is what reduce step 1 reads
 
@@ -48,6 +53,15 @@ def receipt_key(prefix: str, output: str) -> str:
 def error_key(prefix: str, output: str) -> str:
     """Return the key of what the task that was to write an output says of its failure."""
     return f"{prefix}errors/{output.removeprefix(prefix)}.json"
+
+
+def record_key(prefix: str, output: str, request: str) -> str:
+    """Return the key of the record of an attempt at the task that writes an output.
+
+    Args:
+        request: the id of the invocation; it may hold what keys had better not.
+    """
+    return f"{prefix}records/{output.removeprefix(prefix)}/{_UNFIT.sub('-', request)}.json"
 
 
 def published_key(prefix: str) -> str:

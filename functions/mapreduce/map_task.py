@@ -25,7 +25,7 @@ from .place import Place
 from .rejects import Rejects
 from .shuffle import CHECK_PAIRS, Collector, Several, Shuffle
 from .sqljob import SqlJob
-from .storage import ObjectStore
+from .storage import INTERMEDIATE, ObjectStore
 
 CHECK_BYTES = 16 << 20  # of input between two looks at the shuffle's memory; few pairs may be large
 RESULT = re.compile(r"jobs/[^/]+/stage-\d+/result/")
@@ -59,7 +59,7 @@ def run_map_task(task: MapTask, store: ObjectStore, bucket: str) -> dict[str, in
         of_job = input_format(job, task.input, task.job.format)
         for piece, blocks in read_pieces(store, task.pieces, task.max_record_bytes, pool, of_job.framing):
             mapper.map_piece(piece, blocks, of_job, store)
-        output = stack.enter_context(store.write(bucket, task.output, intermediate=True))
+        output = stack.enter_context(store.write(bucket, task.output, tag=INTERMEDIATE))
         records_out = shuffle.write(output, f"s3://{bucket}/{task.output}", pool)
     return mapper.counters(task, records_out, output.size)
 

@@ -28,7 +28,7 @@ from .segmented import TAIL_BYTES
 from .segments import SegmentedObject, SegmentWriter
 from .shuffle import add_combined
 from .sqljob import SqlJob
-from .storage import ObjectStore, Range
+from .storage import INTERMEDIATE, ObjectStore, Range
 
 THREADS = 16
 # What all open segments together hold of compressed data: a chunk in use and one under way for each.
@@ -69,13 +69,13 @@ def run_reduce_task(task: ReduceTask, store: ObjectStore, bucket: str) -> dict[s
                 ResultWriter(
                     job,
                     output_format(job, requested),
-                    lambda metadata: store.write(bucket, task.output, intermediate=True, metadata=metadata),
+                    lambda metadata: store.write(bucket, task.output, tag=INTERMEDIATE, metadata=metadata),
                 )
             )
             _reduce(job, by_group(groups, job.group_of) if job.group_fields else groups, result)
         else:
             groups = merge(streams, descending=job.descending)
-            output = stack.enter_context(store.write(bucket, task.output, intermediate=True))
+            output = stack.enter_context(store.write(bucket, task.output, tag=INTERMEDIATE))
             writer = SegmentWriter(output, f"s3://{bucket}/{task.output}")
             records_out = _merge_only(job, groups, writer)
     segments = [some.segments[segment] for some in objects]

@@ -50,6 +50,6 @@ class Rejects:
             "record": reject.data[:REJECTED_TEXT_BYTES].decode(errors="backslashreplace"),
         }
         if self._object is None:
-            writer = self._store.write(self._bucket, self._key, intermediate=False)
+            writer = self._store.write(self._bucket, self._key)
             self._object = self._stack.enter_context(writer)
         self._object.write((json.dumps(line, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))

@@ -14,7 +14,7 @@ from .job import Job
 from .layout import output_key, published_key, result_key
 from .rows import PYTHON_FORMATS, RowWriter, encoded, flatten, row_writer
 from .sqljob import SqlJob
-from .storage import ObjectStore, ObjectWriter, write_json
+from .storage import INTERMEDIATE, ObjectStore, ObjectWriter, write_json
 
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -147,7 +147,8 @@ def publish(task: PublishTask, store: ObjectStore, bucket: str, pool: ThreadPool
     extension = EXTENSIONS.get(format, format)
     results = [result_key(task.prefix, partition, extension) for partition in range(task.partitions)]
 
-    copy_part = partial(store.copy, bucket, content_type=CONTENT_TYPES[format], intermediate=task.sample > 0)
+    tag = INTERMEDIATE if task.sample else ""
+    copy_part = partial(store.copy, bucket, content_type=CONTENT_TYPES[format], tag=tag)
     copies = [pool.submit(copy_part, source, target) for source, target in zip(staged, results, strict=True)]
     for copy in copies:
         copy.result()

@@ -27,7 +27,7 @@ from .place import Place
 from .rejects import Rejects
 from .sampled_parts import parts_to_sample, read_parts
 from .shuffle import CHECK_PAIRS, Several, Shuffle
-from .storage import ObjectStore
+from .storage import INTERMEDIATE, ObjectStore
 
 # To how many samples a task's are thinned; they may be twice as many, where light keys are beside heavy ones.
 LEAST_SAMPLES, MOST_SAMPLES, SAMPLES_PER_PARTITION = 1 << 10, 1 << 13, 64
@@ -67,7 +67,7 @@ def run_sample_task(task: MapTask, job: Job, store: ObjectStore, bucket: str) ->
     for key, value in boundaries.pairs(weights.samples()):
         shuffle.add(key, value)
     with (
-        store.write(bucket, task.output, intermediate=True) as output,
+        store.write(bucket, task.output, tag=INTERMEDIATE) as output,
         ThreadPoolExecutor(1) as pool,
     ):
         records_out = shuffle.write(output, f"s3://{bucket}/{task.output}", pool)

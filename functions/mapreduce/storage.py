@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -14,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .errors import InputNotReadable, StorageRefused, StorageUnavailable
+from .meter import Meter
 from .reads import COPIES, REFUSALS, Reader, Wanted
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ WRITERS = 4  # that can upload at the same time; a task has one or two
 # One request takes 67 s at worst, with the SDK's pauses of up to 1, 2 and 4 s between attempts. Nothing is
 # read for 97 s then, with those SECONDS_WITHOUT_A_BYTE and one more silence: the least WorkerTimeout is 120.
 CONNECT_SECONDS, SILENT_SECONDS, ATTEMPTS = 5, 10, 4
-INTERMEDIATE = "marla=intermediate"  # the tag that the job bucket's lifecycle rule expires
+# The tags that the job bucket's lifecycle rules expire: in days, and in three months.
+INTERMEDIATE, RECORD = "marla=intermediate", "marla=record"
 
 
 class Range(NamedTuple):
@@ -49,9 +52,14 @@ class Description(NamedTuple):
 
 
 class ObjectStore:
-    """The few things that workers ask of S3."""
+    """The few things that workers ask of S3.
 
-    def __init__(self, client: S3Client) -> None:
+    Attributes:
+        meter: told when objects are written; what else it counts depends on the client.
+    """
+
+    def __init__(self, client: S3Client, meter: Meter | None = None) -> None:
+        self.meter = meter or Meter()
         self._client = client
         self._reader = Reader(client)
         self._uploads = ThreadPoolExecutor(WRITERS, thread_name_prefix="upload")
@@ -82,11 +90,14 @@ class ObjectStore:
             return None
 
     def write(
-        self, bucket: str, key: str, *, intermediate: bool, metadata: dict[str, str] | None = None
+        self, bucket: str, key: str, *, tag: str = "", metadata: dict[str, str] | None = None
     ) -> ObjectWriter:
-        """Return a writer whose object appears whole when it is closed, or not at all."""
-        tags = INTERMEDIATE if intermediate else ""
-        return ObjectWriter(self._client, self._uploads, bucket, key, tags, metadata or {})
+        """Return a writer whose object appears whole when it is closed, or not at all.
+
+        Args:
+            tag: when it expires, INTERMEDIATE or RECORD; never, if there is none.
+        """
+        return ObjectWriter(self._client, self._uploads, bucket, key, tag, metadata or {}, self.meter)
 
     def describe(self, bucket: str, key: str) -> Description:
         """Return the size and the user metadata of an object."""
@@ -94,20 +105,18 @@ class ObjectStore:
             head = self._client.head_object(Bucket=bucket, Key=key)
         return Description(head["ContentLength"], head["Metadata"])
 
-    def copy(
-        self, bucket: str, source: str, target: str, content_type: str, *, intermediate: bool = False
-    ) -> None:
+    def copy(self, bucket: str, source: str, target: str, content_type: str, *, tag: str = "") -> None:
         """Copy an object within a bucket, without its metadata and tags; any size that S3 can hold.
 
         Args:
-            intermediate: whether the copy expires, as `write` has it.
+            tag: of the copy, as `write` has it.
         """
         arguments = {
             "MetadataDirective": "REPLACE",
             "TaggingDirective": "REPLACE",
             "ContentType": content_type,
             "ChecksumAlgorithm": "CRC32",
-        } | ({"Tagging": INTERMEDIATE} if intermediate else {})
+        } | ({"Tagging": tag} if tag else {})
         with _answered(bucket, target):
             self._client.copy({"Bucket": bucket, "Key": source}, bucket, target, ExtraArgs=arguments)
 
@@ -131,14 +140,16 @@ class ObjectWriter:
         uploads: ThreadPoolExecutor,
         bucket: str,
         key: str,
-        tags: str,
+        tag: str,
         metadata: dict[str, str],
+        meter: Meter,
     ) -> None:
         self._client = client
+        self._meter = meter
         self._uploads = uploads
         self._under_way: Future[None] | None = None
         self._target: dict[str, Any] = {"Bucket": bucket, "Key": key}
-        self._options: dict[str, Any] = {"Metadata": metadata} | ({"Tagging": tags} if tags else {})
+        self._options: dict[str, Any] = {"Metadata": metadata} | ({"Tagging": tag} if tag else {})
         self._buffer = bytearray()
         self._parts: list[dict[str, Any]] = []
         self._upload = ""
@@ -181,6 +192,7 @@ class ObjectWriter:
 
     def publish(self) -> None:
         """Make the object visible, with everything that was written."""
+        self._meter.computed[self._target["Key"]] = time.time()
         self._settle()
         if self._upload:
             if self._buffer:
@@ -196,6 +208,7 @@ class ObjectWriter:
                 body: Any = self._buffer
                 self._client.put_object(**self._target, **self._options, Body=body, ChecksumAlgorithm="CRC32")
         self._buffer = bytearray()
+        self._meter.written[self._target["Key"]] = time.time()
 
     def abandon(self) -> None:
         """Drop everything that was written and is not published."""
@@ -237,7 +250,9 @@ def connect() -> ObjectStore:
         max_pool_connections=COPIES + WRITERS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
-    return ObjectStore(boto3.client("s3", config=config))
+    client, meter = boto3.client("s3", config=config), Meter()
+    meter.attach(client)
+    return ObjectStore(client, meter)
 
 
 def read_ahead(
@@ -271,7 +286,7 @@ def _answered(bucket: str, key: str) -> Iterator[None]:
         raise StorageUnavailable(f"s3://{bucket}/{key}: {error}") from error
 
 
-def write_json(store: ObjectStore, bucket: str, key: str, content: Any) -> None:
-    """Write a small object that expires, of JSON."""
-    with store.write(bucket, key, intermediate=True) as writer:
+def write_json(store: ObjectStore, bucket: str, key: str, content: Any, *, tag: str = INTERMEDIATE) -> None:
+    """Write a small object of JSON that expires, as its tag says."""
+    with store.write(bucket, key, tag=tag) as writer:
         writer.write(json.dumps(content).encode())

@@ -18,7 +18,7 @@ from tests.soak.cases import Case, case
 from tests.soak.objects import BUCKET
 
 POLL_SECONDS = 0.25
-KEPT = re.compile(r"/stage-\d+/(result|rejects|errors)/")  # with keepIntermediates false
+KEPT = re.compile(r"/stage-\d+/(result|rejects|errors|(sample/)?records)/")  # with keepIntermediates false
 PLAN = "/receipts/plan.json"
 LATE = {"duplicate", "break", "truncate"}  # after which a worker may be at work that nobody waits for
 # The errors in which a job may end, by the faults that explain them. Any other means that a fault was taken

@@ -86,6 +86,7 @@ class Cloud:
     takes: int = 1  # milliseconds that a task says it took
     deleted: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    attempts: list[Event] = field(default_factory=list)  # what each task of `events` was told of its attempt
     waves: list[Event] = field(default_factory=list)  # that were checked before they were mapped
     listed: list[dict[str, Any]] = field(default_factory=list)
     mapper: Worker | None = None
@@ -136,6 +137,8 @@ class Cloud:
 
     def invoke(self, FunctionName: str, Payload: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
         event = json.loads(Payload)
+        if "attempt" in event:
+            self.attempts.append({"task": event["task"], "step": event.get("step", 0)} | event.pop("attempt"))
         if "wave" in event:
             self.waves.append(event)
             return {"StatusCode": 200, "Payload": io.BytesIO(b"{}")}

@@ -1,13 +1,15 @@
 """What a job that succeeded says, and that nothing it carries grows beyond a payload."""
 
+import datetime
 import json
+import threading
 from typing import Any
 
 import pytest
 
 from marla.local.jsonata import evaluate
 from tests.statemachine.machine import expressions
-from tests.statemachine.stub_cloud import Cloud, Event, objects
+from tests.statemachine.stub_cloud import Cloud, Event, WorkerError, objects
 
 PAYLOAD = 256 * 1024
 
@@ -166,3 +168,45 @@ def test_even_a_thousand_results_are_numbered_with_five_digits() -> None:
     report = evaluate(expressions()["Report.Output"], bindings)
     assert report["result"] == [f"s3://jobs/jobs/x/stage-4/result/part-0000{part}.csv" for part in range(3)]
     assert report["counters"]["inputRecords"] == 7
+
+
+# ---- attempts --------------------------------------------------------------------------------------------
+
+
+def test_each_attempt_is_told_which_it_is_and_since_when_it_waits(cloud: Cloud) -> None:
+    cloud.buckets = {"data": {"in/a.gz": 10, "in/b.gz": 10}}
+    failures = iter([WorkerError("StorageUnavailable"), None])
+    lock = threading.Lock()
+
+    def mapper(event: Event) -> None:
+        with lock:
+            failure = next(failures, None) if event.get("task") == 1 else None
+        if failure:
+            raise failure
+
+    cloud.mapper = mapper
+    before = datetime.datetime.now(datetime.UTC)
+    assert cloud.run(name="my-job", splitBytes=10).status == "SUCCEEDED"
+    told = sorted((one["step"], one["task"], one["number"], one["backup"]) for one in cloud.attempts)
+    assert told == [(0, 0, 0, False), (0, 1, 0, False), (0, 1, 1, False), (1, 0, 0, False)]
+    again = [one for one in cloud.attempts if one["step"] == 0 and one["task"] == 1]
+    assert len({one["child"] for one in again}) == 1
+    assert len({one["child"] for one in cloud.attempts}) == 3
+    assert all(":execution:machine/" in one["child"] for one in cloud.attempts)
+    queued = [datetime.datetime.fromisoformat(one["queued"]) for one in cloud.attempts]
+    assert all(before <= time <= datetime.datetime.now(datetime.UTC) for time in queued)
+    assert {event["execution"] for event in (*cloud.maps, *cloud.reduces)} == {"my-job"}
+
+
+def test_a_backup_is_told_that_it_is_one(cloud: Cloud) -> None:
+    cloud.buckets = {"data": {"in/a.gz": 10}}
+    over, first = threading.Event(), iter([True])
+
+    def mapper(event: Event) -> None:
+        if "pieces" in event and next(first, False):
+            over.wait(60)
+
+    cloud.mapper = mapper
+    assert cloud.run(speculate=1).status == "SUCCEEDED"
+    over.set()
+    assert sorted(one["backup"] for one in cloud.attempts if one["step"] == 0) == [False, True]

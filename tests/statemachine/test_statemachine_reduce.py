@@ -179,6 +179,7 @@ def test_what_reducers_need_to_know_reaches_them(cloud: Cloud) -> None:
     first = cloud.reduces[0]
     assert first == {
         "id": "my-job",
+        "execution": "my-job",
         "stage": 0,
         "step": 1,
         "final": True,
@@ -218,6 +219,7 @@ def test_what_mappers_need_to_know_reaches_them(cloud: Cloud) -> None:
     assert cloud.maps == [
         {
             "id": "my-job",
+            "execution": "my-job",
             "stage": 0,
             "task": 0,
             "job": "wordcount",

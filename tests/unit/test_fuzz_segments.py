@@ -22,7 +22,7 @@ from mapreduce.sql.database import Column, Database
 from mapreduce.sql.parts import Parts
 from mapreduce.sql.segments import segment_file, write_segment
 from mapreduce.sql.shape import Shape
-from mapreduce.storage import Range
+from mapreduce.storage import INTERMEDIATE, Range
 from tests.unit.memory_s3 import MemoryS3, memory_store
 from tests.unit.pipeline import INPUT, JOBS, map_event, piece, read_all, reduce_event
 
@@ -140,7 +140,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def two_files() -> tuple[bytes, list[Any]]:
     """Return two Parquet files back to back, and the segments that they are."""
     _, store = memory_store(JOBS, {})
-    with Database() as database, store.write(JOBS, KEY, intermediate=True) as output:
+    with Database() as database, store.write(JOBS, KEY, tag=INTERMEDIATE) as output:
         rows = "(SELECT range AS k, 'text ' || hash(range) AS v FROM range({}))"
         found = [write_segment(database, rows.format(count), SHAPE, output) for count in (30, 70)]
         return bytes(output._buffer), found

@@ -52,7 +52,9 @@ def check(**others: Any) -> Event:
 
 
 def keys(s3: S3Client) -> list[str]:
-    return [each["Key"] for each in s3.list_objects_v2(Bucket=JOBS).get("Contents", [])]
+    """The keys of all that was written, but for the records that attempts leave."""
+    found = [each["Key"] for each in s3.list_objects_v2(Bucket=JOBS).get("Contents", [])]
+    return [key for key in found if "/records/" not in key]
 
 
 # ---- tasks -----------------------------------------------------------------------------------------------

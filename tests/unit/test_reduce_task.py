@@ -18,7 +18,7 @@ from mapreduce.errors import (
 from mapreduce.events import ReduceTask
 from mapreduce.reduce_task import run_reduce_task
 from mapreduce.segments import Group, SegmentedObject, SegmentWriter
-from mapreduce.storage import ObjectStore
+from mapreduce.storage import INTERMEDIATE, ObjectStore
 from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import JOBS, read_all, reduce_event
 
@@ -29,7 +29,7 @@ PREFIX = "jobs/job-1/stage-0/"
 
 def put(store: ObjectStore, key: str, segments: list[list[Group]]) -> None:
     """Write an object as a task of the step before does."""
-    with store.write(JOBS, PREFIX + key, intermediate=True) as target:
+    with store.write(JOBS, PREFIX + key, tag=INTERMEDIATE) as target:
         writer = SegmentWriter(target, f"s3://{JOBS}/{PREFIX}{key}")
         for groups in segments:
             for group_key, values in groups:

@@ -20,7 +20,7 @@ from mapreduce.results import (
     withdraw,
 )
 from mapreduce.rows import PYTHON_FORMATS
-from mapreduce.storage import UPLOAD_PART_BYTES, ObjectStore
+from mapreduce.storage import INTERMEDIATE, UPLOAD_PART_BYTES, ObjectStore
 from tests.unit.pipeline import JOBS, read_all
 from tests.unit.sample_jobs import Fussy, Shouted
 from tests.unit.written import Row, written
@@ -36,7 +36,7 @@ def stage(store: ObjectStore, partition: int, rows: list[Row], format: str | Non
     with ResultWriter(
         NO_COLUMNS,
         format,
-        lambda metadata: store.write(JOBS, STAGED[partition], intermediate=True, metadata=metadata),
+        lambda metadata: store.write(JOBS, STAGED[partition], tag=INTERMEDIATE, metadata=metadata),
     ) as result:
         for key, value in rows:
             result.write(key, value)
@@ -134,7 +134,7 @@ def test_a_sql_jobs_own_format_is_taken_where_the_execution_asks_for_none() -> N
 def test_a_large_result_is_whole(s3: S3Client, store: ObjectStore, format: str) -> None:
     count = 2 * UPLOAD_PART_BYTES // 1000
     with ResultWriter(
-        NO_COLUMNS, format, lambda metadata: store.write(JOBS, "part", intermediate=True, metadata=metadata)
+        NO_COLUMNS, format, lambda metadata: store.write(JOBS, "part", tag=INTERMEDIATE, metadata=metadata)
     ) as result:
         for number in range(count):
             result.write(f"{number:08}", "한" * 330)
@@ -147,7 +147,7 @@ def test_a_large_result_is_whole(s3: S3Client, store: ObjectStore, format: str) 
 def test_a_large_result_of_raw_bytes_is_whole(s3: S3Client, store: ObjectStore) -> None:
     records = [number.to_bytes(10, "big") for number in range(2 * UPLOAD_PART_BYTES // 10)]
     with ResultWriter(
-        NO_COLUMNS, "raw", lambda metadata: store.write(JOBS, "part", intermediate=True, metadata=metadata)
+        NO_COLUMNS, "raw", lambda metadata: store.write(JOBS, "part", tag=INTERMEDIATE, metadata=metadata)
     ) as result:
         for record in records:
             result.write(record.decode("latin-1"), ())
@@ -159,7 +159,7 @@ def test_a_large_result_of_raw_bytes_is_whole(s3: S3Client, store: ObjectStore) 
 def test_an_error_leaves_no_result_behind(s3: S3Client, store: ObjectStore, rows_before: int) -> None:
     def write_rows() -> None:
         with ResultWriter(
-            NO_COLUMNS, "csv", lambda _: store.write(JOBS, "part", intermediate=True)
+            NO_COLUMNS, "csv", lambda _: store.write(JOBS, "part", tag=INTERMEDIATE)
         ) as result:
             for number in range(rows_before):
                 result.write(number, "x" * BUFFER_CHARACTERS)
@@ -343,7 +343,7 @@ def test_publishing_again_gives_the_same_result(
 
 def stage_rows(store: ObjectStore, partition: int, format: str, columns: list[str]) -> None:
     metadata = result_metadata(format, columns)
-    with store.write(JOBS, STAGED[partition], intermediate=True, metadata=metadata) as part:
+    with store.write(JOBS, STAGED[partition], tag=INTERMEDIATE, metadata=metadata) as part:
         part.write(b"rows")
 
 

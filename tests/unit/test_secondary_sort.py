@@ -13,6 +13,7 @@ from mapreduce.errors import BadRecord
 from mapreduce.events import ReduceTask
 from mapreduce.reduce_task import run_reduce_task
 from mapreduce.segments import SegmentWriter
+from mapreduce.storage import INTERMEDIATE
 from mapreduce.shuffle import MEMORY_BYTES, Shuffle
 from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import INPUT, JOBS, Outcome, read_all, reduce_event, run_on, run_pipeline
@@ -127,7 +128,7 @@ def test_memory_does_not_grow_with_the_values_of_a_group() -> None:
     s3, store = memory_store(JOBS, {})
     for task in range(2):
         written = f"jobs/job-1/stage-0/map/{task}"
-        with store.write(JOBS, written, intermediate=True) as target:
+        with store.write(JOBS, written, tag=INTERMEDIATE) as target:
             writer = SegmentWriter(target, f"s3://{JOBS}/{written}")
             for number in range(100_000):
                 writer.add(("hot", number * 2 + task), [f"{number:0200}"])

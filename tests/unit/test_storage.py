@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from mypy_boto3_s3.client import S3Client
 
 from mapreduce.errors import InputNotReadable, MarlaError, StorageRefused, StorageUnavailable
-from mapreduce.storage import UPLOAD_PART_BYTES, ObjectStore, Range, read_ahead
+from mapreduce.storage import INTERMEDIATE, RECORD, UPLOAD_PART_BYTES, ObjectStore, Range, read_ahead
 from tests.unit.flaky_s3 import FlakyS3, client_of, error, flaky_s3
 from tests.unit.pipeline import JOBS
 
@@ -115,7 +115,7 @@ def test_an_s3_that_does_not_answer_does_not_say_that_there_is_no_object(s3: S3C
 def test_an_object_is_written_with_its_metadata_in_one_request_or_many(
     s3: S3Client, store: ObjectStore, key: str, data: bytes
 ) -> None:
-    with store.write(JOBS, key, intermediate=True, metadata={"marla-format": "csv"}) as writer:
+    with store.write(JOBS, key, tag=INTERMEDIATE, metadata={"marla-format": "csv"}) as writer:
         for start in range(0, len(data), 5_000_000):
             writer.write(data[start : start + 5_000_000])
     assert writer.size == len(data)
@@ -125,24 +125,26 @@ def test_an_object_is_written_with_its_metadata_in_one_request_or_many(
 
 
 def test_an_object_of_exactly_one_part_is_whole(s3: S3Client, store: ObjectStore) -> None:
-    with store.write(JOBS, "key", intermediate=True) as writer:
+    with store.write(JOBS, "key", tag=INTERMEDIATE) as writer:
         writer.write(LARGE[:UPLOAD_PART_BYTES])
     assert content(s3, "key") == LARGE[:UPLOAD_PART_BYTES]
 
 
 @pytest.mark.parametrize("data", [b"small", LARGE], ids=["small", "large"])
-@pytest.mark.parametrize(("intermediate", "expected"), [(True, {"marla": "intermediate"}), (False, {})])
-def test_only_intermediates_carry_the_tag_that_expires_them(
-    s3: S3Client, store: ObjectStore, data: bytes, intermediate: bool, expected: dict[str, str]
+@pytest.mark.parametrize(
+    ("tag", "expected"), [(INTERMEDIATE, {"marla": "intermediate"}), (RECORD, {"marla": "record"}), ("", {})]
+)
+def test_what_expires_carries_the_tag_that_says_so(
+    s3: S3Client, store: ObjectStore, data: bytes, tag: str, expected: dict[str, str]
 ) -> None:
-    with store.write(JOBS, "key", intermediate=intermediate) as writer:
+    with store.write(JOBS, "key", tag=tag) as writer:
         writer.write(data)
     assert tags(s3, "key") == expected
 
 
 @pytest.mark.parametrize("data", [b"small", LARGE], ids=["small", "large"])
 def test_an_object_is_not_there_before_it_is_whole(s3: S3Client, store: ObjectStore, data: bytes) -> None:
-    with store.write(JOBS, "key", intermediate=True) as writer:
+    with store.write(JOBS, "key", tag=INTERMEDIATE) as writer:
         writer.write(data)
         assert keys(s3) == []
     assert keys(s3) == ["key"]
@@ -151,7 +153,7 @@ def test_an_object_is_not_there_before_it_is_whole(s3: S3Client, store: ObjectSt
 @pytest.mark.parametrize("data", [b"small", LARGE], ids=["small", "large"])
 def test_an_error_leaves_nothing_behind(s3: S3Client, store: ObjectStore, data: bytes) -> None:
     def write_and_fail() -> None:
-        with store.write(JOBS, "key", intermediate=True) as writer:
+        with store.write(JOBS, "key", tag=INTERMEDIATE) as writer:
             writer.write(data)
             raise ZeroDivisionError
 
@@ -177,7 +179,7 @@ def test_a_write_that_s3_does_not_take_is_worth_another_try_and_leaves_nothing_b
         patch.setattr(s3, operation, refuse())
         with (
             pytest.raises(StorageUnavailable, match=f"s3://{JOBS}/some/key: .*SlowDown"),
-            ObjectStore(s3).write(JOBS, "some/key", intermediate=True) as writer,
+            ObjectStore(s3).write(JOBS, "some/key", tag=INTERMEDIATE) as writer,
         ):
             writer.write(data)
     assert keys(s3) == []
@@ -199,7 +201,7 @@ def flaky(monkeypatch: pytest.MonkeyPatch) -> Iterator[FlakyS3]:
 
 
 def write_to(flaky: FlakyS3, data: bytes) -> None:
-    with ObjectStore(client_of(flaky)).write("bucket", "key", intermediate=True) as writer:
+    with ObjectStore(client_of(flaky)).write("bucket", "key", tag=INTERMEDIATE) as writer:
         writer.write(data)
 
 
@@ -259,7 +261,7 @@ def test_an_upload_of_which_no_one_knows_whether_it_is_complete_is_worth_another
 def test_a_copy_has_its_own_content_type_and_neither_tags_nor_metadata(
     s3: S3Client, store: ObjectStore
 ) -> None:
-    with store.write(JOBS, "from here", intermediate=True, metadata={"marla-format": "csv"}) as writer:
+    with store.write(JOBS, "from here", tag=INTERMEDIATE, metadata={"marla-format": "csv"}) as writer:
         writer.write(b"rows")
     store.copy(JOBS, "from here", "to/there+한글", "text/csv; charset=utf-8")
     assert content(s3, "to/there+한글") == b"rows"
@@ -270,9 +272,9 @@ def test_a_copy_has_its_own_content_type_and_neither_tags_nor_metadata(
 
 
 def test_a_copy_may_be_intermediate_too(s3: S3Client, store: ObjectStore) -> None:
-    with store.write(JOBS, "from", intermediate=False) as writer:
+    with store.write(JOBS, "from") as writer:
         writer.write(b"rows")
-    store.copy(JOBS, "from", "to", "text/csv", intermediate=True)
+    store.copy(JOBS, "from", "to", "text/csv", tag=INTERMEDIATE)
     assert tags(s3, "to") == {"marla": "intermediate"}
     assert tags(s3, "from") == {}
 
@@ -309,7 +311,7 @@ def test_other_requests_that_s3_does_not_answer_are_worth_another_try(
 @pytest.mark.parametrize(
     ("operation", "code", "request_of"),
     [
-        ("put_object", "AccessDenied", lambda store: store.write(JOBS, "key", intermediate=True).publish()),
+        ("put_object", "AccessDenied", lambda store: store.write(JOBS, "key", tag=INTERMEDIATE).publish()),
         ("head_object", "403", lambda store: store.describe(JOBS, "key")),
         ("delete_object", "AccessDenied", lambda store: store.delete(JOBS, "key")),
     ],

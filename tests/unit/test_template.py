@@ -262,13 +262,18 @@ def test_the_job_bucket_takes_no_request_over_plain_http() -> None:
     ]
 
 
-def test_intermediates_and_abandoned_uploads_expire_and_nothing_else_does() -> None:
+def test_intermediates_records_and_abandoned_uploads_expire_and_nothing_else_does() -> None:
     rules = {rule.pop("Id"): rule for rule in resolved(BUCKET["LifecycleConfiguration"]["Rules"], [])}
     assert rules == {
         "ExpireIntermediates": {
             "Status": "Enabled",
             "TagFilters": [{"Key": "marla", "Value": "intermediate"}],
             "ExpirationInDays": "${IntermediateDays}",
+        },
+        "ExpireRecordsOfTasks": {
+            "Status": "Enabled",
+            "TagFilters": [{"Key": "marla", "Value": "record"}],
+            "ExpirationInDays": 90,
         },
         "AbortAbandonedUploads": {
             "Status": "Enabled",

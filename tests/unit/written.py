@@ -6,6 +6,7 @@ from typing import Any
 
 from mapreduce import Job
 from mapreduce.results import ResultWriter
+from mapreduce.storage import INTERMEDIATE
 from tests.unit.memory_s3 import Stored, memory_store
 from tests.unit.pipeline import JOBS
 from tests.unit.sample_jobs import Fussy
@@ -17,7 +18,7 @@ def stored(rows: list[Row], format: str | None, job: Job) -> Stored:
     """Return a result object."""
     s3, store = memory_store(JOBS, {})
     with ResultWriter(
-        job, format, lambda metadata: store.write(JOBS, "part", intermediate=True, metadata=metadata)
+        job, format, lambda metadata: store.write(JOBS, "part", tag=INTERMEDIATE, metadata=metadata)
     ) as result:
         for key, value in rows:
             result.write(key, value)

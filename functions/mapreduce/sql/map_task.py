@@ -14,7 +14,7 @@ from ..pieces import PARTS_AHEAD, Piece
 from ..rejects import Rejects
 from ..segmented import Segment, pack_index
 from ..sqljob import SqlJob
-from ..storage import ObjectStore, ObjectWriter
+from ..storage import INTERMEDIATE, ObjectStore, ObjectWriter
 from .database import Column, Database, DataError, Statement
 from .plan import Plan, Source, plan_of
 from .segments import write_segment
@@ -43,7 +43,7 @@ def run_sql_map_task(task: MapTask, job: SqlJob, store: ObjectStore, bucket: str
         except DataError as error:
             mapper.begin_again()
             _map_carefully(mapper, tables, rejects, error)
-        output = stack.enter_context(store.write(bucket, task.output, intermediate=True))
+        output = stack.enter_context(store.write(bucket, task.output, tag=INTERMEDIATE))
         try:
             url = f"s3://{bucket}/{task.output}"
             records_out = mapper.write(output, url, tables.schemas.inferred.notes)

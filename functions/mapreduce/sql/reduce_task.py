@@ -14,7 +14,7 @@ from ..reduce_task import THREADS, input_keys, read_tail
 from ..results import output_format, result_metadata
 from ..segmented import Index, Segment, pack_index, read_index
 from ..sqljob import SqlJob
-from ..storage import ObjectStore, ObjectWriter
+from ..storage import INTERMEDIATE, ObjectStore, ObjectWriter
 from .database import Column, Database, DataError, quoted, text_of
 from .parts import Parts
 from .plan import Plan, field_of, plan_of, where_columns_go
@@ -62,11 +62,11 @@ def run_sql_reduce_task(task: ReduceTask, job: SqlJob, store: ObjectStore, bucke
                 format = output_format(job, task.job.output) or reducer.default_format()
                 metadata = result_metadata(format, reducer.columns)
                 output = stack.enter_context(
-                    store.write(bucket, task.output, intermediate=True, metadata=metadata)
+                    store.write(bucket, task.output, tag=INTERMEDIATE, metadata=metadata)
                 )
                 records_out = reducer.finish(format, output)
             else:
-                output = stack.enter_context(store.write(bucket, task.output, intermediate=True))
+                output = stack.enter_context(store.write(bucket, task.output, tag=INTERMEDIATE))
                 records_out = reducer.merge(output, f"s3://{bucket}/{task.output}")
         except DataError as error:
             raise JobFailed(f"sql: partition {task.partition} of step {task.step}: {error.reason}") from error
