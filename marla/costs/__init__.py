@@ -1,0 +1,1 @@
+"""What an execution cost, what it would have cost otherwise, and what to do about it."""
