@@ -34,6 +34,9 @@ _ADVICE = {
         "S3 did not answer, or asked for fewer requests, and went on so as the task was tried again. Wait a "
         f"little {_CONTINUE}, with a lower --concurrency if other work needs the same buckets"
     ),
+    "JobFailed": (
+        "Correct the job, or the data that it cannot take, and start it anew: one that is resumed keeps both"
+    ),
     "CorruptSegment": (
         "An intermediate object was damaged each time it was read. If that happened as it was read, it helps "
         "to resume the job; if it is damaged in itself, start the job anew"
@@ -47,10 +50,19 @@ _ADVICE = {
         f"lacks, the function's configuration or an outage. Mend it {_CONTINUE}"
     ),
 }
+_LAMBDA_FAILED = (
+    "Lambda failed in itself, or could not be reached, each time that the task was tried: it may have had an "
+    f"outage. Wait a little {_CONTINUE}"
+)
+_ADVICE |= dict.fromkeys(
+    ("Lambda.ServiceException", "Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException"),
+    _LAMBDA_FAILED,
+)
 _JOB_TIMEOUT = f"The job took longer than the parameter JobTimeout of the stack allows. Raise it {_CONTINUE}"
 _OF_KIND = {
     "Map": {"memory": "MapperMemory", "less": "a lower --split-bytes"},
     "Reduce": {"memory": "ReducerMemory", "less": "more --partitions"},
+    "Result not published": {"memory": "ReducerMemory", "less": "fewer --partitions"},
 }
 
 # Resuming would come to the same end, or is refused: what is wrong is what was asked for, the job's code or

@@ -34,6 +34,9 @@ class Grammar:
         self._add_run()
         self._add_jobs()
         self._add_watch_and_result()
+        self._add_explain_and_report()
+        self._add_graph()
+        self._add_console()
         self._add_stop_and_rm()
         self._add_local()
         self._add_generate()
@@ -194,6 +197,37 @@ class Grammar:
             metavar="N",
             help=f"rows to show ({DEFAULT_HEAD})",
         )
+
+    def _add_explain_and_report(self) -> None:
+        explain = self._command("explain", "find the probable cause of a failure, and what to do about it")
+        report = self._command(
+            "report", "write where an execution's time and money went: one file of HTML, to keep or to send"
+        )
+        for command in (explain, report):
+            command.add_argument("execution", metavar="EXECUTION", help="an execution's name or ARN")
+            _add_json(command)
+            _add_where(command)
+        report.add_argument("--out", type=Path, metavar="FILE", help="the file (EXECUTION.html)")
+
+    def _add_graph(self) -> None:
+        graph = self._command("graph", "draw the state machine, or an execution of it")
+        graph.add_argument(
+            "execution", nargs="?", metavar="EXECUTION", help="show how far this one is, or how it ended"
+        )
+        graph.add_argument("--format", choices=["svg", "mermaid"], help="by the suffix of FILE (mermaid)")
+        graph.add_argument("--out", type=Path, metavar="FILE", help="the file; else to standard output")
+        _add_where(graph)
+
+    def _add_console(self) -> None:
+        console = self._command(
+            "console",
+            "show executions in a browser, and start new ones",
+            note="The page is for you alone: it is served on this machine's loopback address, to who has the "
+            "secret in the printed URL.",
+        )
+        console.add_argument("--port", type=int, metavar="N", help="of the page (14580, or a free one)")
+        console.add_argument("--no-browser", action="store_true", help="do not open a browser")
+        _add_where(console)
 
     def _add_stop_and_rm(self) -> None:
         stop = self._command("stop", "stop an execution; its job can be resumed")

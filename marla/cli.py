@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 
 from . import (
     beside,
@@ -26,14 +27,12 @@ from . import (
     resume,
     view,
 )
-from . import stack as stacks
 from .arguments import Grammar
+from .clouds import connect
 from .console import err, say
 from .errors import CloudError, UsageError
 from .interruption import exit_status, terminable
-from .local.cloud import LocalCloud
 from .outcome import FAILED, SUCCESS
-from .stack import Stack
 
 USAGE = 2
 
@@ -63,21 +62,6 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-# ---- which cloud ------------------------------------------------------------------------------------------
-
-
-def _connect(options: argparse.Namespace, *, start: bool = False) -> Stack:
-    """Return the stack on AWS that is named, or the local one, started if it has to be and `start` is set."""
-    if options.stack:
-        return stacks.on_aws(options.stack, options.region)
-    cloud = LocalCloud(say=say)
-    if start:
-        return cloud.start()
-    if death := cloud.died():
-        raise CloudError(f"{death}. Executions that were in it are lost: run the job again")
-    return cloud.stack()
-
-
 # ---- run --------------------------------------------------------------------------------------------------
 
 
@@ -92,7 +76,7 @@ def _run(options: argparse.Namespace) -> int:
         check.check_query(asked, [(one.name, upload.path) for one in given for upload in one.uploads])
     elif not options.stack:
         check.check_job(asked)
-    stack = _connect(options, start=True)
+    stack = connect(options, start=True)
     with view.UploadView(err) as upload:
         located = inputs.resolve(given, stack, upload.advance, cross_region=options.cross_region)
     name = options.name or execution.new_name(asked.name)
@@ -104,12 +88,12 @@ def _resume(options: argparse.Namespace) -> int:
     resume.check_options(options)
     if options.out:
         results.check_folder(options.out, overwrite=options.overwrite)
-    stack = _connect(options)
+    stack = connect(options)
     before = past.found(stack, past.name_of(stack, options.resume))
     resume.check_past(before)
     past.check_at_rest(stack, before.job, "resume the job if it fails")
     if stack.local:
-        stack = _connect(options, start=True)  # what has changed is deployed, as for any run
+        stack = connect(options, start=True)  # what has changed is deployed, as for any run
     document = resume.execution_input(before, options)
     name = options.name or resume.new_name(before)
     return following.execute(stack, document, name, resume.title(document), options)
@@ -119,14 +103,14 @@ def _resume(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    stack = _connect(options)
+    stack = connect(options)
     return following.watch(stack, stack.execution_arn(options.execution), options)
 
 
 def _result(options: argparse.Namespace) -> int:
     if options.out:
         results.check_folder(options.out, overwrite=options.overwrite)
-    stack = _connect(options)
+    stack = connect(options)
     arn = stack.execution_arn(options.execution)
     progress = next(execution.follow(stack, arn))
     if progress.output is None:
@@ -146,7 +130,7 @@ def _result(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    stack = _connect(options)
+    stack = connect(options)
     before = past.found(stack, past.name_of(stack, options.execution))
     if before.status == "RUNNING":
         execution.stop(stack, before.arn)
@@ -161,7 +145,7 @@ def _stop(options: argparse.Namespace) -> int:
 
 
 def _rm(options: argparse.Namespace) -> int:
-    stack = _connect(options)
+    stack = connect(options)
     name = past.name_of(stack, options.execution)
     before = past.find(stack, name)
     if before is not None and before.is_stranger:
@@ -184,10 +168,24 @@ def _rm(options: argparse.Namespace) -> int:
     return SUCCESS
 
 
+def _in(module: str) -> Callable[[argparse.Namespace], int]:
+    """Return the command that is the `run` of a module, which is imported when it is asked for."""
+
+    def run(options: argparse.Namespace) -> int:
+        status: int = import_module(f".{module}", __package__).run(options)
+        return status
+
+    return run
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
     "watch": _watch,
     "result": _result,
+    "explain": _in("explain.command"),
+    "report": _in("report.command"),
+    "graph": _in("graph.command"),
+    "console": _in("web.command"),
     "stop": _stop,
     "rm": _rm,
     "jobs": beside.jobs,

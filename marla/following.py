@@ -13,12 +13,13 @@ from typing import Any
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import execution, outcome, past, view
+from . import execution, outcome, past
 from .arguments import DEFAULT_HEAD
 from .console import err, say
 from .errors import CloudError
 from .execution import Progress
 from .failure import Failure
+from .live import LiveView
 from .local.cloud import LocalCloud
 from .stack import Stack
 
@@ -88,7 +89,7 @@ def unanswered(options: argparse.Namespace, error: Exception) -> str:
 
 def _follow(stack: Stack, arn: str, title: str, progress: Progress) -> None:
     """Show an execution's progress to its end."""
-    with view.LiveView(err, title) as live:
+    with LiveView(err, title) as live:
         for seen in execution.follow(stack, arn, progress):
             live.show(seen)
 

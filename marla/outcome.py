@@ -9,9 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from . import advice, failure, results, view
+from . import advice, results, view
 from .console import err, out, say
 from .execution import Progress
+from .explain import search
+from .explain.show import continues, explanation
 from .failure import Failure
 from .stack import Stack
 
@@ -30,7 +32,7 @@ def finish(
     Args:
         uploaded: local files by the URIs that they were uploaded to.
     """
-    found = failure.find(stack, arn, progress)
+    found = search.explain(stack, arn, progress, where=where(stack, options))
     document: dict[str, Any] = {"execution": arn, "status": progress.status}
     if found is None and progress.output is not None:
         view.summary(err, progress)
@@ -42,10 +44,8 @@ def finish(
         document |= _bring(stack, progress.output, options)
     elif found is not None:
         found = found.with_files(uploaded)
-        document["error"] = found.to_json()
-        view.failure(err, found)
-        say(f"Job {progress.status.lower().replace('_', ' ')} after {progress.seconds:.1f} s. {arn}")
-        tell_how_to_resume(stack, arn, progress, found, options)
+        document["error"] = found.failure.to_json()
+        explanation(err, found)
     document["seconds"] = round(progress.seconds, 3)
     if options.json:
         print_document(document)
@@ -64,7 +64,7 @@ def tell_how_to_resume(
     name = arn.rpartition(":")[2]
     command = advice.command_to_resume(found.name, found.cause, name, progress, where(stack, options))
     if command:
-        say(f"`{command}` continues it: what is done is not done again")
+        say(continues(command))
 
 
 def where(stack: Stack, options: argparse.Namespace) -> str:

@@ -1,4 +1,4 @@
-"""What people see of an execution: live progress, and a summary at its end. All on standard error."""
+"""What people see of an execution's input, and of its end. All on standard error."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from textwrap import indent
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn
 from rich.progress import Progress as Bar
-from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -44,84 +42,18 @@ def size_text(count: int | None) -> str:
     raise AssertionError("unreachable")
 
 
+def seconds_text(seconds: float) -> str:
+    """Return how long something takes for people: 12.3 s, 2:05, 1:02:05."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def count_text(count: int | None) -> str:
     """Return a number for people: 12,345."""
     return "" if count is None else f"{count:,}"
-
-
-class LiveView:
-    """Shows progress as it comes: a live table on a terminal, a line for each change elsewhere."""
-
-    def __init__(self, console: Console, title: str) -> None:
-        self._console = console
-        self._title = title
-        self._live = (
-            Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal else None
-        )
-        self._spinner = Spinner("dots")
-        self._told: set[tuple[str, int, bool]] = set()
-        self._state = ""
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._live.stop()
-
-    def show(self, progress: Progress) -> None:
-        """Show how far an execution is."""
-        if self._live:
-            self._live.update(self._drawn(progress))
-        else:
-            self._tell(progress)
-
-    def _drawn(self, progress: Progress) -> RenderableType:
-        self._spinner.update(text=Text(f" {self._title}  {progress.seconds:5.1f} s  {progress.state}"))
-        table = Table.grid(padding=(0, 2))
-        for phase in progress.phases:
-            table.add_row(*_phase_cells(phase))
-        return Group(self._spinner, table)
-
-    def _tell(self, progress: Progress) -> None:
-        for index, phase in enumerate(progress.phases):
-            mark = (phase.name, index, phase.exited is not None)
-            # The state behind a phase counts what it has read.
-            if phase.exited and phase.records is not None and mark not in self._told:
-                self._told.add(mark)
-                tasks = f"{phase.succeeded} of {phase.total} tasks"
-                read = f"{count_text(phase.records)} records, {size_text(phase.bytes)}"
-                self._line(progress, f"{phase.name}: {tasks}, {read}")
-        if progress.state != self._state:
-            self._state = progress.state
-            self._line(progress, progress.state)
-
-    def _line(self, progress: Progress, text: str) -> None:
-        self._console.print(f"{progress.seconds:7.1f} s  {text}", highlight=False, soft_wrap=True)
-
-
-def _phase_cells(phase: Phase) -> list[RenderableType]:
-    bar = Bar(BarColumn(bar_width=24), expand=False)
-    bar.add_task("", total=phase.total or None, completed=phase.succeeded)
-    tasks = f"{phase.succeeded} of {phase.total} tasks"
-    if phase.failed:
-        tasks += f", {phase.failed} failed"
-    return [
-        Text(f"  {phase.name}"),
-        bar,
-        Text(tasks),
-        Text(
-            f"{count_text(phase.records)} records"
-            if phase.records is not None
-            else f"{phase.running} running"
-        ),
-        Text(size_text(phase.bytes)),
-        Text(f"{phase.seconds:.1f} s", style="dim"),
-    ]
 
 
 class UploadView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,7 +80,10 @@ def request_of(
     service = service_of(headers)
     if service == "lambda" and (invocation := INVOCATIONS.fullmatch(path)):
         text = payload.decode(errors="replace")
-        return Request(service, INVOKE, function=unquote(invocation[1]), payload=text, identity=path + text)
+        asked_of_worker = path + _without_attempt(text)
+        return Request(
+            service, INVOKE, function=unquote(invocation[1]), payload=text, identity=asked_of_worker
+        )
     if service != "s3":
         return None
     bucket, _, key = path.removeprefix("/").partition("/")
@@ -91,6 +95,17 @@ def request_of(
     asked = sorted((name, value) for name, value in fields.items() if name != UPLOAD_ID)
     identity = f"{method} {path} {asked} {headers.get(b'range', b'').decode('latin-1')}"
     return Request(service, operation, bucket, key or fields.get("prefix", ""), identity=identity)
+
+
+def _without_attempt(payload: str) -> str:
+    """Return what an invocation asks for: the same each time that it is tried again."""
+    try:
+        event = json.loads(payload)
+    except ValueError:
+        return payload
+    if not isinstance(event, dict) or "attempt" not in event:
+        return payload
+    return json.dumps({name: value for name, value in event.items() if name != "attempt"})
 
 
 def _operation(method: str, has_key: bool, query: Mapping[str, str], *, copies: bool) -> str:

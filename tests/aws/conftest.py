@@ -9,9 +9,7 @@ import pytest
 from marla import stack as stacks
 from marla.execution import new_name
 from marla.stack import Stack
-from tests.local.conftest import Put, run
-
-__all__ = ["put", "run", "stack"]
+from tests.local_cloud import Put
 
 
 @pytest.fixture(scope="session")

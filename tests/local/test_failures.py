@@ -207,6 +207,16 @@ def test_what_is_wrong_with_a_record_is_told_with_object_and_byte_offset(
     assert told in failure.cause
     assert failure.state == "Map"
     assert failure.task is not None
+    data = gzip.decompress(body) if name.endswith(".gz") else body
+    excerpt = job.explanation.excerpt
+    assert excerpt is not None
+    [shown] = [line for line in excerpt.lines if line.bad]
+    assert (excerpt.object, shown.offset, excerpt.note) == (f"{folder}{name}", offset, "")
+    assert shown.text.rstrip("…") == data[offset:].partition(b"\n")[0][:160].decode()
+    [attempt] = job.explanation.attempts
+    assert (attempt.number, attempt.error, attempt.recorded) == (1, error, True)
+    assert job.explanation.log is not None
+    assert any(error in line for line in job.explanation.log.lines)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +239,8 @@ def test_an_object_that_does_not_decompress_is_named_and_no_part_of_it_counts(
     assert job.failure.name == "BadObject"
     assert f"{folder}{name}: damaged" in job.failure.cause
     assert "Upload it again, or leave it out of the input" in job.failure.cause
+    assert job.failure.object == f"{folder}{name}"
+    assert job.explanation.excerpt is None
     assert job.keys("stage-0/map/") == []
 
 
@@ -239,6 +251,8 @@ def test_a_second_stage_that_fails_leaves_the_first_ones_result_but_none_of_its_
     assert job.failure.name == "BadRecord"
     assert job.failure.object == f"s3://{job.stack.job_bucket}/jobs/{job.name}/stage-0/result/part-00000.csv"
     assert job.failure.offset == 0
+    assert job.explanation.excerpt is not None
+    assert [line.text for line in job.explanation.excerpt.lines] == ["a,1", "b,1"]
     assert len(job.keys("stage-0/result/")) == 1
     assert job.keys("stage-1/result/") == []
 
@@ -251,7 +265,7 @@ Marla = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def marla(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Marla:
     """Run a command on the tests' stack as it is deployed: exit status, standard output, standard error."""
-    monkeypatch.setattr(cli, "_connect", lambda options, start=False: stack)
+    monkeypatch.setattr(cli, "connect", lambda options, start=False: stack)
 
     def marla(*arguments: str) -> tuple[int, str, str]:
         status = cli.main(list(arguments))
@@ -272,6 +286,55 @@ def test_the_command_line_shows_task_object_and_offset_of_a_bad_record(marla: Ma
     assert f"{folder}visits.csv at byte {10 * len(GOOD)}: " in err
     assert "set maxBadRecords" in err
     assert "Job failed after" in err
+
+
+def test_what_was_set_aside_is_shown_where_it_was_too_much_of_all_tasks_together(run: Run, put: Put) -> None:
+    folder = put({"a": GOOD + b"bad\n", "b": b"worse,x\n" + GOOD})
+    split = 2 * 262_144  # of the tape, on which each object costs half of it: a mapper for each
+    job = run(job="uservisits", input=folder, maxBadRecords=1, splitBytes=split)
+    assert job.failure.name == "TooManyBadRecords"
+    assert [(each.object, each.offset) for each in job.explanation.rejects] == [
+        (f"{folder}a", len(GOOD)),
+        (f"{folder}b", 0),
+    ]
+    assert "1 fields where 9 are expected" in job.explanation.rejects[0].reason
+    assert job.explanation.excerpt is not None
+    assert [line.text for line in job.explanation.excerpt.lines if line.bad] == ["bad"]
+
+
+def test_the_line_of_a_jobs_own_code_that_raised_is_shown(fail: Run, put: Put) -> None:
+    job = fail(job="uservisits", input=put({"x": GOOD.replace(b"0.5", b"free")}))
+    file, line, error = job.explanation.traceback
+    assert file.startswith('  File "jobs/uservisits.py", line ')
+    assert "float(" in line
+    assert error == "ValueError: could not convert string to float: 'free'"
+
+
+def test_a_failure_is_explained_on_standard_output(marla: Marla, put: Put) -> None:
+    folder = put({"visits.csv": GOOD + b"bad\n" + GOOD})
+    marla("run", "uservisits", folder, "--name", "fails-and-is-explained")
+    status, out, err = marla("explain", "fails-and-is-explained")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "BadRecord in Map, task 0"
+    assert lines[1].startswith(f"  {folder}visits.csv at byte {len(GOOD)}: LineError: 1 fields")
+    assert f"> {len(GOOD)}  bad" in lines
+    assert any(line.startswith("Job failed after ") for line in lines)
+    status, out, _ = marla("explain", "fails-and-is-explained", "--json")
+    document = json.loads(out)
+    assert (status, document["status"], document["error"]["task"]) == (0, "FAILED", 0)
+    assert document["attempts"][0]["error"] == "BadRecord"
+    assert "/Map:" in document["child"]
+
+
+def test_what_did_not_fail_is_not_explained(marla: Marla, put: Put) -> None:
+    marla("run", "wordcount", put({"x": b"a b"}), "--name", "succeeds", "--json")
+    status, out, err = marla("explain", "succeeds")
+    assert (status, out) == (0, "")
+    assert err.startswith("succeeds succeeded in ")
+    status, out, err = marla("explain", "was-never-started")
+    assert (status, out) == (1, "")
+    assert "has no execution was-never-started" in err
 
 
 def test_the_json_document_of_a_failed_job_has_the_error(marla: Marla, put: Put) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from marla import failure
 from marla.local.cloud import LocalCloud
 from marla.stack import Stack
 from tests.local.conftest import READABLE, Job
@@ -51,32 +50,37 @@ KINDS: dict[str, Rule] = {
 }  # fmt: skip
 
 
-# What does not end, and what it ends in.
-LASTING: dict[str, tuple[Rule, str, str]] = {
+# What does not end: what it ends in, and after how many attempts.
+LASTING: dict[str, tuple[Rule, str, str, int]] = {
     "S3 that takes no output": (
         {"fault": "corrupt", "match": WRITES | {"key": "/stage-0/map/1$"}},
         "StorageUnavailable",
         "/stage-0/map/1: ",
+        7,
     ),
     "an output that is corrupt": (
         {"fault": "corrupt", "match": READS | {"key": "/stage-0/map/1$"}},
         "CorruptSegment",
         "/stage-0/map/1",
+        7,
     ),
     "Lambda that does not work": (
         {"fault": "error", "match": LAMBDA | {"payload": '"step": ?1'}},
         "Lambda.ServiceException",
         "ServiceException",
+        7,
     ),
     "a worker that dies each time": (
         {"fault": "kill", "match": LAMBDA | {"payload": '"step": ?2'}},
         "Runtime.ExitError",
         "signal: killed",
+        3,
     ),
     "a publication that dies each time": (
         {"fault": "kill", "match": LAMBDA | {"payload": '"publish"'}},
         "Runtime.ExitError",
         "signal: killed",
+        3,
     ),
 }
 
@@ -96,7 +100,7 @@ def runs(stack: Stack, faults: Faults) -> Iterator[dict[str, Future[Run]]]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         # What lasts begins first. With one partition, every bit of an output is one that somebody reads.
         started = {
-            what: pool.submit(run, rule, IN_NO_HURRY, partitions=1) for what, (rule, _, _) in LASTING.items()
+            what: pool.submit(run, rule, IN_NO_HURRY, partitions=1) for what, (rule, *_) in LASTING.items()
         }
         started[UNDISTURBED] = pool.submit(run)
         yield started | {kind: pool.submit(run, rule) for kind, rule in KINDS.items()}
@@ -128,11 +132,13 @@ def test_a_job_gives_the_same_bytes_under(kind: str, runs: dict[str, Future[Run]
 def test_what_does_not_end_fails_by_its_name_and_leaves_no_result(
     what: str, runs: dict[str, Future[Run]]
 ) -> None:
-    _, name, cause = LASTING[what]
+    _, name, cause, count = LASTING[what]
     job = runs[what].result().job
     assert job.progress.status == "FAILED"
     assert job.failure.name == name
     assert cause in job.failure.cause
+    made = [attempt for attempt in job.explanation.attempts if not attempt.backup]
+    assert [(attempt.number, attempt.error) for attempt in made] == [(n + 1, name) for n in range(count)]
     assert job.keys("stage-0/result/") == []
 
 
@@ -141,8 +147,6 @@ def test_an_object_that_is_overwritten_while_the_job_runs_ends_it(stack: Stack, 
     started.until(lambda progress: progress.state.startswith("Map"))
     stack.s3.put_object(Bucket=READABLE, Key=f"{started.name}/part-2", Body=b"other words\n")
     job = started.end().job
-    found = failure.find(stack, job.arn, job.progress)
-    assert found
-    assert found.name == "InputChanged"
-    assert found.object == f"s3://{READABLE}/{started.name}/part-2"
+    assert job.failure.name == "InputChanged"
+    assert job.failure.object == f"s3://{READABLE}/{started.name}/part-2"
     assert job.keys("stage-0/result/") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -176,6 +177,15 @@ def test_a_worker_that_hangs_is_ended_by_its_functions_timeout(running: Home) ->
     assert (document["status"], document["error"]["name"]) == ("FAILED", "Sandbox.Timedout")
     assert "Task timed out after 4.00 seconds" in document["error"]["cause"]
     until(lambda: gone(worker))
+    explained = running.marla("explain", "hanging", "--json")
+    told = json.loads(explained.stdout)
+    assert (explained.returncode, told["error"]) == (0, document["error"])
+    assert told["error"]["task"] >= 1
+    assert [(each["number"], each["error"]) for each in told["attempts"]] == [(1, "Sandbox.Timedout")]
+    assert told["attempts"][0]["seconds"] >= 4
+    assert "Task timed out after 4.00 seconds" in "".join(told["log"]["lines"])
+    assert "WorkerTimeout" in told["next"][0]
+    assert told["command"] == "marla run --resume hanging"
 
 
 @pytest.mark.parametrize("server", ["ministack", "engine"])
@@ -199,6 +209,11 @@ def test_a_server_that_is_killed_takes_all_with_it_and_the_command_says_so(
     assert document["status"] == "LOST"
     assert document["execution"].endswith(":lost")
     assert document["error"]["cause"] in said.replace("\n", " ")
+    explained = running.marla("explain", "lost", "--json")
+    told = json.loads(explained.stdout)
+    assert (explained.returncode, told["status"]) == (0, "LOST")
+    assert told["error"]["name"] == document["error"]["name"] == "LocalCloudDied"
+    assert f"{server} (process " in told["error"]["cause"]
     until(lambda: all(map(gone, left)))
     assert all(map(is_free, ports))
     assert not (running.folder / "tmp").exists()
@@ -215,6 +230,10 @@ def test_servers_that_are_killed_together_leave_no_worker_and_the_next_run_begin
             os.kill(pid, number)
     _, said = process.communicate(timeout=SOON)
     assert (process.returncode, "have died" in said) == (1, True), said
+    explained = running.marla("explain", "both")
+    assert explained.returncode == 0
+    assert explained.stdout.startswith("LocalCloudDied\n")
+    assert "have died" in explained.stdout
     notices.resume()  # in the middle of a task, with nobody to tell it
     until(lambda: all(gone(one) for one in left if one != hangs))
     folders = list((running.folder / "tmp").glob("ministack-lambda-*Mapper*"))
@@ -276,6 +295,10 @@ def test_a_command_that_is_terminated_stops_its_execution(running: Home) -> None
     assert json.loads(output)["status"] == "ABORTED"
     watched = running.marla("watch", "terminated", "--json")
     assert (watched.returncode, json.loads(watched.stdout)["status"]) == (1, "ABORTED")
+    told = json.loads(running.marla("explain", "terminated", "--json").stdout)
+    assert (told["error"]["name"], told["error"]["cause"]) == ("Interrupted", "Stopped from the command line")
+    assert told["command"] == "marla run --resume terminated"
+    assert re.fullmatch(r"Map: \d+ of \d+ tasks were done", told["reached"])
 
 
 def test_nothing_is_left_in_the_temporary_folder_of_the_system(home: Home) -> None:

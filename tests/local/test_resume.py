@@ -46,7 +46,7 @@ Marla = Callable[..., Ended]
 @pytest.fixture
 def run(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Marla:
     """`marla run … --json` on the tests' stack as it is deployed."""
-    monkeypatch.setattr(cli, "_connect", lambda options, start=False: stack)
+    monkeypatch.setattr(cli, "connect", lambda options, start=False: stack)
 
     def run(*arguments: str) -> Ended:
         capsys.readouterr()

@@ -21,7 +21,7 @@ Marla = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def marla(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Marla:
     """Run a command on the tests' stack as it is deployed: exit status, standard output, standard error."""
-    monkeypatch.setattr(cli, "_connect", lambda options, start=False: stack)
+    monkeypatch.setattr(cli, "connect", lambda options, start=False: stack)
 
     def marla(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()

@@ -15,8 +15,8 @@ import pytest
 from mapreduce import Job, catalogue
 from mapreduce.errors import MarlaError
 from mapreduce.events import MapTask
+from mapreduce.invocation import STATUS
 from mapreduce.map_task import run_map_task
-from mapreduce.worker import STATUS
 from tests.unit.cuts import COMPRESSORS
 from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import INPUT, JOBS, map_event, piece

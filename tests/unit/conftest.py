@@ -12,6 +12,7 @@ from mypy_boto3_s3.client import S3Client
 
 from mapreduce import Job, Pipeline, SqlJob, catalogue
 from mapreduce.storage import ObjectStore, connect
+from tests.unit.explained import explaining
 from tests.unit.pipeline import INPUT, JOBS
 from tests.unit.sample_jobs import SAMPLE_JOBS
 
@@ -69,6 +70,13 @@ def sample_jobs() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "find", find)
+        yield
+
+
+@pytest.fixture
+def failures_are_explained() -> Iterator[None]:
+    """Each error of a task of a job in memory is held against what `marla explain` makes of it."""
+    with explaining():
         yield
 
 

@@ -17,6 +17,8 @@ from tests.unit.bad_data import ENOUGH, rejects_in
 from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import INPUT, run_pipeline
 
+pytestmark = pytest.mark.usefixtures("failures_are_explained")
+
 
 @dataclass(frozen=True)
 class Misfit:

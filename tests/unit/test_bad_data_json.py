@@ -7,6 +7,8 @@ import pytest
 from mapreduce.errors import BadObject
 from tests.unit.bad_data import Entry, check_entry
 
+pytestmark = pytest.mark.usefixtures("failures_are_explained")
+
 BOM = b"\xef\xbb\xbf"
 NO_VALUE = "JSONDecodeError: Expecting value"
 EXTRA = "JSONDecodeError: Extra data"

@@ -5,6 +5,8 @@ import pytest
 from mapreduce.errors import BadObject, InvalidParameter
 from tests.unit.bad_data import Entry, check_entry
 
+pytestmark = pytest.mark.usefixtures("failures_are_explained")
+
 BOM = b"\xef\xbb\xbf"
 HEADED = {"type": "csv", "header": True}
 TWO_COLUMNS = {"type": "csv", "columns": ["a", "b"]}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mapreduce.worker import STATUS
+from mapreduce.invocation import STATUS
 from tests.unit.bombs import LINES, LONGEST, MANY, OBJECTS, RECORDS, Bomb
 
 ROOT = Path(__file__).parents[2]

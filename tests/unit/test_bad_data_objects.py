@@ -14,6 +14,8 @@ from tests.unit.cuts import COMPRESSORS, blocks_in, small_reads
 from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import INPUT
 
+pytestmark = pytest.mark.usefixtures("failures_are_explained")
+
 BOM = b"\xef\xbb\xbf"
 NOT_UTF8 = "UnicodeDecodeError: 'utf-8' codec can't decode byte"
 THREE = {"type": "fixed", "length": 3}

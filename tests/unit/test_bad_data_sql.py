@@ -21,6 +21,8 @@ from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import INPUT, read_all, run_on, run_pipeline
 from tests.unit.sql_data import HEADER, csv_rows, parquet
 
+pytestmark = pytest.mark.usefixtures("failures_are_explained")
+
 REJECTS = "jobs/job-1/stage-0/rejects/0.jsonl"
 COLUMNS = "k VARCHAR, n INTEGER"
 SUM = {"map": "SELECT k, sum(n) AS n FROM input GROUP BY k", "columns": COLUMNS}

@@ -235,7 +235,11 @@ def test_a_combine_that_changes_its_values_is_found() -> None:
     assert "changes the values" in failing(pop)
 
 
-@pytest.mark.parametrize("wrong", [{1, 2}, object(), math.nan, math.inf, iter([1]), b"1"], ids=repr)
+@pytest.mark.parametrize(
+    "wrong",
+    [{1, 2}, object(), math.nan, math.inf, iter([1]), b"1"],
+    ids=["set", "object", "nan", "inf", "iterator", "bytes"],
+)
 def test_a_result_that_json_cannot_say_is_found(wrong: Any) -> None:
     message = failing(lambda self, key, values: wrong)
     assert message.startswith("combine of Wrong returns what JSON cannot say (")

@@ -21,6 +21,7 @@ from marla.arguments import Grammar
 from marla.errors import CloudError, UsageError
 from marla.execution import Phase, Progress
 from marla.inputs import Located
+from marla.live import LiveView
 from marla.stack import Stack
 from marla.values import LIMITS
 
@@ -345,7 +346,7 @@ def test_a_job_shows_its_first_rows_unless_they_are_brought(
         progress.output = output
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_connect", lambda options, start: stack_with({name: data}))
+    monkeypatch.setattr(cli, "connect", lambda options, start: stack_with({name: data}))
     monkeypatch.setattr(execution, "start", lambda stack, document, name: "arn")
     monkeypatch.setattr(following, "_follow", follow)
     monkeypatch.setattr(outcome, "finish", lambda *arguments: outcome.SUCCESS)
@@ -429,7 +430,7 @@ def test_bytes_read_as_people_write_them(count: int | None, text: str) -> None:
 def test_without_a_terminal_each_change_is_a_line() -> None:
     console = Console(file=io.StringIO(), width=80)
     progress = Progress(state="Map", phases=[Phase("Map", datetime.now(UTC))])
-    with view.LiveView(console, "job") as live:
+    with LiveView(console, "job") as live:
         live.show(progress)
         live.show(progress)
         phase = progress.phases[0]

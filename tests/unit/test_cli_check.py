@@ -183,7 +183,7 @@ def test_nothing_is_started_for_a_job_that_is_refused(
     arguments: list[str],
     said: str,
 ) -> None:
-    monkeypatch.setattr(cli, "_connect", lambda *_, **__: pytest.fail("the cloud is asked for"))
+    monkeypatch.setattr(cli, "connect", lambda *_, **__: pytest.fail("the cloud is asked for"))
     (tmp_path / "data.txt").write_text("x\n")
     assert cli.main(["run", *(text.replace("FILE", f"{tmp_path}/data.txt") for text in arguments)]) == 2
     assert capsys.readouterr().err.startswith(said)
@@ -196,7 +196,7 @@ def test_a_stack_on_aws_may_have_other_parameters(monkeypatch: pytest.MonkeyPatc
     def connect(*_: object, **__: object) -> None:
         raise AskedForError
 
-    monkeypatch.setattr(cli, "_connect", connect)
+    monkeypatch.setattr(cli, "connect", connect)
     (tmp_path / "data.txt").write_text("x\n")
     arguments = ["run", "wordcount", str(tmp_path / "data.txt"), "--param", "new=1"]
     with pytest.raises(AskedForError):

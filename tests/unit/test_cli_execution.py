@@ -37,10 +37,14 @@ class History:
     def enter(self, kind: str, name: str, seconds: float) -> History:
         return self.add(f"{kind}StateEntered", seconds, stateEnteredEventDetails={"name": name})
 
+    def begin(self, name: str, number: int, seconds: float) -> History:
+        """A Map state that has begun its map run."""
+        self.enter("Map", name, seconds)
+        return self.add("MapRunStarted", seconds, mapRunStartedEventDetails={"mapRunArn": f"run-{number}"})
+
     def map_run(self, name: str, number: int, begin: float, end: float, **assigned: Any) -> History:
         """A Map state, and behind it the state that counts what it has done."""
-        self.enter("Map", name, begin)
-        self.add("MapRunStarted", begin, mapRunStartedEventDetails={"mapRunArn": f"run-{number}"})
+        self.begin(name, number, begin)
         results = {"results": json.dumps([{"recordsIn": 1}])}
         self.add("MapStateExited", end, stateExitedEventDetails={"name": name, "assignedVariables": results})
         return self.passed(f"Count {name.partition(' ')[0].lower()} outputs", end, **assigned)
@@ -89,7 +93,7 @@ class FakeStepFunctions:
     def list_map_runs(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
         return {"mapRuns": [{"mapRunArn": "run-1"}]}
 
-    def list_executions(self, mapRunArn: str, statusFilter: str) -> dict[str, Any]:  # noqa: N803
+    def list_executions(self, mapRunArn: str, statusFilter: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         return {"executions": [child for child in self.failed if child["status"] == statusFilter]}
 
 
@@ -193,7 +197,7 @@ def child(task: int, status: str, stopped: float, error: str = "BadRecord") -> d
 
 
 def test_a_failure_is_the_first_failing_task_with_object_and_offset() -> None:
-    history = History().enter("Map", "Map", 0)
+    history = History().begin("Map", 1, 0)
     fake = FakeStepFunctions(
         history.events, status="FAILED", error="States.ExceedToleratedFailureThreshold", cause="exceeded"
     )
@@ -331,7 +335,7 @@ def test_the_stages_of_a_chain_are_told_apart() -> None:
 
 
 def test_a_failure_says_in_which_stage_and_whether_it_was_in_the_sample() -> None:
-    fake = FakeStepFunctions(chain_history().enter("Map", "Map", 3).events, status="FAILED")
+    fake = FakeStepFunctions(chain_history().begin("Map", 4, 3).events, status="FAILED")
     fake.failed = [child(3, "FAILED", 2)]
     found = failure.find(stack_of(fake), ARN, followed(fake))
     assert found is not None

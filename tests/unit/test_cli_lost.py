@@ -29,7 +29,7 @@ def run(monkeypatch: pytest.MonkeyPatch, sfn: FakeExecutions, follow: Follow, *a
     def followed(stack: Stack, arn: str, title: str, progress: Progress) -> None:
         follow(progress)
 
-    monkeypatch.setattr(cli, "_connect", lambda options, start=False: stack_of(sfn))
+    monkeypatch.setattr(cli, "connect", lambda options, start=False: stack_of(sfn))
     monkeypatch.setattr(execution, "start", lambda stack, document, name: stack.execution_arn(name))
     monkeypatch.setattr(following, "_follow", followed)
     return cli.main(list(arguments))
@@ -97,7 +97,7 @@ def test_of_an_execution_that_was_not_started_programs_are_told_nothing(
     def start(stack: Stack, document: object, name: str) -> str:
         raise CloudError("the execution one could not be started: there is one")
 
-    monkeypatch.setattr(cli, "_connect", lambda options, start=False: stack_of(FakeExecutions()))
+    monkeypatch.setattr(cli, "connect", lambda options, start=False: stack_of(FakeExecutions()))
     monkeypatch.setattr(execution, "start", start)
     assert cli.main([*RUN, "--json"]) == 1
     told = capsys.readouterr()

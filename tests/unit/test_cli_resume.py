@@ -34,7 +34,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
 
 
 def resumed(monkeypatch: pytest.MonkeyPatch, sfn: FakeExecutions, *arguments: str) -> int:
-    monkeypatch.setattr(cli, "_connect", lambda options, start=False: stack_of(sfn))
+    monkeypatch.setattr(cli, "connect", lambda options, start=False: stack_of(sfn))
     return cli.main(["run", "--resume", *arguments])
 
 

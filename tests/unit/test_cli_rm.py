@@ -56,7 +56,7 @@ class FakeBucket:
 def do(
     monkeypatch: pytest.MonkeyPatch, sfn: FakeExecutions, bucket: FakeBucket | None, *arguments: str
 ) -> int:
-    monkeypatch.setattr(cli, "_connect", lambda options: stack_of(sfn, bucket))
+    monkeypatch.setattr(cli, "connect", lambda options: stack_of(sfn, bucket))
     return cli.main(list(arguments))
 
 

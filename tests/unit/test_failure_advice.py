@@ -59,6 +59,10 @@ def told(progress: Progress, capsys: Out, *options: str) -> tuple[str, dict[str,
         ("States.DataLimitExceeded", "Check job", "256 KiB"),
         ("StorageUnavailable", "Reduce", "S3 did not answer.*lower --concurrency"),
         ("Lambda.TooManyRequestsException", "Map", "concurrency was used up.*lower --concurrency"),
+        ("Lambda.ServiceException", "Map", "Lambda failed in itself.*resume the job"),
+        ("Lambda.SdkClientException", "Reduce", "could not be reached.*resume the job"),
+        ("JobFailed", "Reduce", "Correct the job, or the data.*start it anew"),
+        ("Runtime.ExitError", "Result not published", "ReducerMemory .*fewer --partitions"),
     ],
 )
 def test_an_error_that_names_no_remedy_gets_one(capsys: Out, error: str, state: str, said: str) -> None:
@@ -130,7 +134,7 @@ def test_a_command_for_a_stack_on_aws_names_it() -> None:
 
 @pytest.mark.parametrize("state", ["Map", "Map with backups"])
 def test_a_task_that_failed_in_spite_of_its_backup_is_told_as_one_without(state: str) -> None:
-    fake = FakeStepFunctions(chain_history().enter("Map", state, 3).events, status="FAILED")
+    fake = FakeStepFunctions(chain_history().begin(state, 4, 3).events, status="FAILED")
     fake.failed = [child(3, "FAILED", 2)]
     found = failure.find(stack_of(fake), ARN, followed(fake))
     assert found is not None

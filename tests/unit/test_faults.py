@@ -228,6 +228,18 @@ def test_the_same_is_asked_for_where_range_or_payload_are_the_same_whatever_the_
     assert asked[0] == asked[1] != asked[2]
 
 
+def test_an_invocation_that_is_tried_again_asks_for_the_same() -> None:
+    def identity(body: bytes) -> str:
+        request = request_of("POST", "/2015-03-31/functions/f/invocations", "", SIGNED["lambda"], body)
+        assert request
+        return request.identity
+
+    first, again, other = (
+        identity(b'{"task": %d, "attempt": {"number": %d}}' % told) for told in ((1, 0), (1, 1), (2, 1))
+    )
+    assert first == again != other
+
+
 # ---- what it does ----------------------------------------------------------------------------------------
 
 

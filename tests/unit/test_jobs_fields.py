@@ -82,7 +82,7 @@ def test_records_that_are_no_lines_are_refused() -> None:
         (LINES, {"field": 2, "delimiter": ","}, {" 0", " 1", " 2", ""}),
         (LINES[:80], {"field": 4}, {str(number) for number in range(11)}),
     ],
-    ids=str,
+    ids=["lines", "fields", "last fields"],
 )
 def test_distinct_finds_what_a_set_holds(
     lines: list[str], params: dict[str, Any], expected: set[str], way: Way

@@ -158,7 +158,7 @@ def stack(s3: Any) -> Stack:
 
 def test_the_whole_message_is_shown_to_those_who_may_read_it(s3: Any) -> None:
     found = reported(BadKey(f"key {MARK!r}: is no key"), REDUCE, ObjectStore(s3), JOBS)
-    assert details.whole(stack(s3), str(found)) == f"key {MARK!r}: is no key"
+    assert details.of(stack(s3), str(found)).message == f"key {MARK!r}: is no key"
 
 
 def test_a_message_stays_as_it_is_where_there_is_no_more_to_show(s3: Any) -> None:
@@ -172,13 +172,13 @@ def test_a_message_stays_as_it_is_where_there_is_no_more_to_show(s3: Any) -> Non
         told.format(JOBS, "jobs/x/stage-0/errors/map/2.json"),
         told.format("another-bucket", "jobs/x/stage-0/errors/map/0.json"),
     ):
-        assert details.whole(stack(s3), message) == message
+        assert details.of(stack(s3), message).message == message
 
 
 def test_those_who_may_not_read_it_see_what_is_logged(s3: Any) -> None:
     message = f"BadKey. What it says of the data is in s3://{JOBS}/{KEY}, which `marla` shows"
     with Stubber(s3) as stub:
         stub.add_client_error("get_object", "AccessDenied", "not you", 403)
-        assert details.whole(stack(s3), message) == message
+        assert details.of(stack(s3), message).message == message
     with pytest.raises(ClientError):
         s3.get_object(Bucket=JOBS, Key=KEY)

@@ -1,0 +1,76 @@
+"""What a report is made of, read from the cloud: the execution, its history, and the records of its tasks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from .. import failure, past, records
+from ..costs import of_execution as costs
+from ..execution import Progress, update
+from ..graph.definition import graph_of
+from ..graph.svg import render
+from ..overlay import MapCounts, counts_of, overlay_of
+from ..past import Past
+from ..stack import Stack
+from ..visits import Visits
+from .model import Execution, Report, report_of
+from .page import html_of
+
+
+def report_html(stack: Stack, execution: str) -> str:
+    """Return the report of an execution, that is given by name or ARN, as a page of HTML.
+
+    Raises UsageError for what cannot be one's name, CloudError if there is none or the cloud does not answer.
+    """
+    return html_of(gathered(stack, execution))
+
+
+def gathered(stack: Stack, execution: str) -> Report:
+    """Read all that there is to know of an execution; return its report. Raises what `report_html` does."""
+    before = past.found(stack, past.name_of(stack, execution))
+    progress, events = Progress(), list[dict[str, Any]]()
+    update(stack, before.arn, progress, events.append)
+    made = datetime.now(UTC)
+    done = records.of_execution(stack, before.job, before.name)
+    visits = Visits()
+    for event in events:
+        visits.see(event)
+    definition = stack.sfn.describe_state_machine_for_execution(executionArn=before.arn)["definition"]
+    graph = graph_of(definition)
+    states = visits.states(progress.stopped or made, progress.status)
+    overlay = overlay_of(graph, states, _counts(visits, progress), done)
+    return report_of(
+        _execution(stack, before, progress, made),
+        done,
+        costs.of_execution(stack, before.arn, done, events),
+        render(graph, overlay, prefix="report", title="The state machine as executed"),
+        failure.find(stack, before.arn, progress),
+        made,
+    )
+
+
+def _counts(visits: Visits, progress: Progress) -> dict[str, MapCounts]:
+    runs = {
+        phase.map_run: MapCounts(phase.total, phase.succeeded, phase.running, phase.failed)
+        for phase in progress.phases
+        if phase.map_run
+    }
+    return counts_of(visits.map_runs, runs)
+
+
+def _execution(stack: Stack, before: Past, progress: Progress, made: datetime) -> Execution:
+    return Execution(
+        name=before.name,
+        arn=before.arn,
+        stack=stack.name,
+        region=stack.region,
+        local=stack.local,
+        status=progress.status,
+        started=progress.started or made,
+        stopped=progress.stopped if progress.finished else None,
+        state=progress.state,
+        asked=before.asked,
+        output=progress.output,
+        resumes=before.resumes,
+    )
