@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
+from mapreduce.layout import BY_HAND
 from mapreduce.record import TaskRecord
 
 from .errors import CloudError
@@ -20,18 +21,26 @@ THREADS = 16  # requests at once; the client keeps as many connections
 _GONE = {"NoSuchKey", "404"}
 _KEY = re.compile(
     r"stage-(?P<stage>\d+)/(?P<sample>sample/)?records/"
-    r"(?:map/(?P<map>\d+)|step-(?P<step>\d+)/(?P<partition>\d+)/(?P<task>\d+))/[^/]+\.json"
+    r"(?:map/(?P<map>\d+)|step-(?P<step>\d+)/(?P<partition>\d+)/(?P<task>\d+))"
+    r"/(?P<execution>[^/]+)/[^/]+\.(?P<end>done|failed)\.json"
 )
 
 
 class RecordKey(NamedTuple):
-    """Where the record of an attempt lies, and which task it is of; in the order in which a job runs."""
+    """Where the record of an attempt lies, and what that tells of it; in the order in which a job runs.
+
+    Attributes:
+        main: False for the phase that takes a sample of the stage's keys, which comes before.
+        execution: the name of the one that asked for the attempt; nothing if it was asked for by hand.
+    """
 
     stage: int
-    main: bool  # False for the phase that takes a sample of the stage's keys, which comes before
+    main: bool
     step: int
     partition: int
     task: int
+    execution: str
+    failed: bool
     key: str
 
     @property
@@ -79,9 +88,8 @@ def of_execution(stack: Stack, job: str, execution: str | None = None) -> list[T
         job: its id.
         execution: the name of the one whose records are wanted, of several that had a part in the job.
     """
-    records = read(stack, keys(stack, job))
-    wanted = [record for record in records if execution is None or record.execution == execution]
-    return sorted(wanted, key=_order)
+    wanted = [key for key in keys(stack, job) if execution is None or key.execution == execution]
+    return sorted(read(stack, wanted), key=_order)
 
 
 def _order(record: TaskRecord) -> tuple[int, bool, int, int, int, float]:
@@ -118,6 +126,8 @@ def _key_of(job: str, key: str) -> RecordKey | None:
         step=int(found["step"] or 0),
         partition=int(found["partition"] or 0),
         task=int(found["task"] or found["map"]),
+        execution="" if found["execution"] == BY_HAND else found["execution"],
+        failed=found["end"] == "failed",
         key=key,
     )
 
@@ -131,7 +141,7 @@ def _record(stack: Stack, key: str) -> TaskRecord | None:
         raise
     try:
         return TaskRecord.from_json(json.loads(body))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise CloudError(
             f"s3://{stack.job_bucket}/{key}: is no record of a task ({error}). Delete it, if it is not yours"
         ) from error

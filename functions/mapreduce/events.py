@@ -91,6 +91,12 @@ class _Fields:
             raise InvalidTask(f"id: got {job_id!r}; give an execution's name")
         return stage_prefix(job_id, self.number("stage"), sample=self.sample() > 0)
 
+    def execution(self) -> str:
+        name = self.optional_text("execution")
+        if name and (not _JOB_ID.fullmatch(name) or name in {".", ".."}):
+            raise InvalidTask(f"execution: got {name!r}; give an execution's name")
+        return name
+
     def sample(self) -> int:
         return self.number("sample") if self._event.get("sample") is not None else 0
 
@@ -106,7 +112,7 @@ class _Fields:
             code=self.optional_text("code"),
             resume=resume,
             times=times,
-            execution=self.optional_text("execution"),
+            execution=self.execution(),
             child=asked.optional_text("child"),
             number=asked.number("number") if asked.any("number") is not None else 0,
             backup=asked.any("backup") is not None and asked.flag("backup"),

@@ -9,22 +9,24 @@ import os
 import platform
 import re
 import sys
-import time
+import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import MarlaError, StorageRefused, StorageUnavailable
 from .events import MapTask, ReduceTask
 from .layout import MAP_STEP, record_key
-from .meter import Meter
+from .meter import Clock, Meter
 from .record import RANGES, ObjectRange, TaskRecord
 from .storage import RECORD, ObjectStore, write_json
 
 STATUS, STAT, UPTIME = Path("/proc/self/status"), Path("/proc/self/stat"), Path("/proc/uptime")
 LONGEST_INIT = 10.0  # seconds: Lambda's own limit; a process that is older was made before it was needed
 MESSAGE_CHARACTERS = 2_000
+PATIENCE = 3.0  # seconds for writing a record, of the 5 that a function has left when its time is up
+SECONDS_TO_END = 1.0
 
 _STAGE = re.compile(r"/stage-(\d+)/")
 
@@ -35,12 +37,18 @@ class Invocation:
     _first = True  # of its execution environment
 
     def __init__(self, context: Any) -> None:
-        self.started = time.time()
+        self.clock = Clock()
+        self.started = self.clock.now()
         self.context = context
         self.cold_start, Invocation._first = Invocation._first, False
         self.init_seconds = _age_of_process() if self.cold_start else 0.0
         self.request = str(getattr(context, "aws_request_id", "") or uuid.uuid4())
         self.log_stream = str(getattr(context, "log_stream_name", "") or "")
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the function may still take."""
+        return self.context.get_remaining_time_in_millis() / 1000 if self.context else math.inf
 
     def record(
         self, task: MapTask | ReduceTask, counters: Mapping[str, Any], meter: Meter, error: Exception | None
@@ -51,7 +59,7 @@ class Invocation:
             counters: the task's; none if it failed.
             error: as it leaves the function, and so without data.
         """
-        ended, attempt = time.time(), task.attempt
+        ended, attempt = self.clock.now(), task.attempt
         stage = _STAGE.search(task.prefix)
         billed = ended - self.started + self.init_seconds
         return TaskRecord(
@@ -71,7 +79,7 @@ class Invocation:
             init_seconds=self.init_seconds,
             queued=attempt.queued,
             started=self.started,
-            first_byte=meter.first_byte,
+            first_byte=None if counters.get("reused") else meter.first_byte,  # of the receipt
             computed=meter.computed.get(task.output),
             written=meter.written.get(task.output),
             ended=ended,
@@ -86,7 +94,7 @@ class Invocation:
             writes=meter.writes + 1,  # that of the record itself
             peak_memory_mib=peak_memory_mib(),
             memory_mib=int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")),
-            billed_ms=math.ceil(billed * 1000),
+            billed_ms=max(1, math.ceil(billed * 1000)),
             architecture=_architecture(),
             ranges=tuple(ObjectRange(one.bucket, one.key, one.start, one.end) for one in task.pieces[:RANGES])
             if isinstance(task, MapTask)
@@ -97,13 +105,37 @@ class Invocation:
         )
 
 
-def leave(record: TaskRecord, task: MapTask | ReduceTask, store: ObjectStore, bucket: str) -> None:
-    """Write a record to where the job's are; if that cannot be done, the log says so, and no task fails."""
-    key = record_key(task.prefix, task.output, record.request)
-    try:
-        write_json(store, bucket, key, record.to_json(), tag=RECORD)
-    except (StorageRefused, StorageUnavailable) as error:
-        sys.stderr.write(json.dumps({"record": key, "notWritten": type(error).__name__}) + "\n")
+def leave(
+    record: Callable[[], TaskRecord],
+    task: MapTask | ReduceTask,
+    store: ObjectStore,
+    bucket: str,
+    seconds_left: float,
+) -> None:
+    """Write the record of an attempt to where the job's are, if that is soon done; else the log says so.
+
+    No task fails for want of a record, nor takes longer than its function has.
+
+    Args:
+        record: returns it.
+        seconds_left: how long the function may still take.
+    """
+    told: list[str] = []
+
+    def write() -> None:
+        try:
+            made = record()
+            failed = not made.succeeded
+            key = record_key(task.prefix, task.output, made.execution, made.request, failed=failed)
+            write_json(store, bucket, key, made.to_json(), tag=RECORD)
+        except (StorageRefused, StorageUnavailable, ValueError, OSError) as error:
+            told.append(type(error).__name__)
+
+    writing = threading.Thread(target=write, daemon=True)
+    writing.start()
+    writing.join(min(PATIENCE, max(0.0, seconds_left - SECONDS_TO_END)))
+    if why := "TooLate" if writing.is_alive() else "".join(told):
+        sys.stderr.write(json.dumps({"output": task.output, "recordNotWritten": why}) + "\n")
 
 
 def peak_memory_mib() -> int:

@@ -10,7 +10,8 @@
     jobs/{job id}/stage-{k}/receipts/{map/… or step-…}    one object a finished task
     jobs/{job id}/stage-{k}/times/{phase}/{name}          an empty object a finished task, with backups
     jobs/{job id}/stage-{k}/errors/{map/… or step-…}      what a task that failed has to say of the data
-    jobs/{job id}/stage-{k}/records/{map/… or step-…}/{request}.json   what each attempt at a task took
+    jobs/{job id}/stage-{k}/records/{map/… or step-…}/{execution}/{request}.{done or failed}.json
+                                                          what each attempt at a task was and took
     jobs/{job id}/stage-{k}/sample/…                      the same of the phase that samples keys, if any
 
 Keys follow from (stage, step, partition, task) alone, so a retry writes to where the first try wrote.
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import re
 
+BY_HAND = "-"  # in the place of an execution's name
 _UNFIT = re.compile(r"[^A-Za-z0-9.-]")
 
 MAP_STEP = 0  # a map task's output is what reduce step 1 reads
@@ -55,13 +57,18 @@ def error_key(prefix: str, output: str) -> str:
     return f"{prefix}errors/{output.removeprefix(prefix)}.json"
 
 
-def record_key(prefix: str, output: str, request: str) -> str:
+def record_key(prefix: str, output: str, execution: str, request: str, *, failed: bool) -> str:
     """Return the key of the record of an attempt at the task that writes an output.
 
+    It says whose attempt it was and how it ended, so that who lists records can count them.
+
     Args:
+        execution: the name of the one that asked for it; nothing if it was asked for by hand.
         request: the id of the invocation; it may hold what keys had better not.
     """
-    return f"{prefix}records/{output.removeprefix(prefix)}/{_UNFIT.sub('-', request)}.json"
+    end = "failed" if failed else "done"
+    task = output.removeprefix(prefix)
+    return f"{prefix}records/{task}/{execution or BY_HAND}/{_UNFIT.sub('-', request)}.{end}.json"
 
 
 def published_key(prefix: str) -> str:

@@ -13,6 +13,17 @@ READS = {"GetObject", "HeadObject"}
 FREE = {"DeleteObject", "AbortMultipartUpload"}  # which S3 does not bill
 
 
+class Clock:
+    """The time of day as it was when this was made, and what has gone by since: it is never set back."""
+
+    def __init__(self) -> None:
+        self._time_of_day, self._began = time.time(), time.monotonic()
+
+    def now(self) -> float:
+        """Return the seconds since 1970."""
+        return self._time_of_day + time.monotonic() - self._began
+
+
 class Meter:
     """Counts requests, and notes the times of the task that is under way; for threads at the same time.
 
@@ -26,10 +37,11 @@ class Meter:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self.reset()
+        self.reset(Clock())
 
-    def reset(self) -> None:
+    def reset(self, clock: Clock) -> None:
         """Forget everything: another task begins."""
+        self._clock = clock
         self.reads = 0
         self.writes = 0
         self.first_byte: float | None = None
@@ -39,6 +51,14 @@ class Meter:
     def begin(self) -> None:
         """Note that what is read from now on is the task's input."""
         self.first_byte = None
+
+    def all_made(self, key: str) -> None:
+        """Note that all bytes of an object are made."""
+        self.computed[key] = self._clock.now()
+
+    def all_written(self, key: str) -> None:
+        """Note that S3 has an object."""
+        self.written[key] = self._clock.now()
 
     def attach(self, client: S3Client) -> None:
         """Count the requests of a client."""
@@ -56,4 +76,4 @@ class Meter:
     def _answered(self, exception: Exception | None, **_: Any) -> None:
         with self._lock:
             if exception is None and self.first_byte is None:
-                self.first_byte = time.time()
+                self.first_byte = self._clock.now()

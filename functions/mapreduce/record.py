@@ -61,7 +61,7 @@ class TaskRecord:
         peak_memory_mib: the most that the execution environment has had resident since it started.
         memory_mib: how much the function may have; 0 if that is not known.
         billed_ms: what Lambda bills, as the worker knows it: rounded up, with `init_seconds`. Lambda's own
-            count, in its log, is a few milliseconds more.
+            count, in its log, is more by the request that writes this record.
         architecture: arm64 or x86_64.
         output: the key of the task's output.
         error: the error's name if it failed, and its `message`, without what it quotes of the data.
@@ -123,10 +123,13 @@ class TaskRecord:
     def from_json(cls, content: Mapping[str, Any]) -> TaskRecord:
         """Return the record that `to_json` wrote; fields of later versions are passed over.
 
-        Raises TypeError if one is missing that each record has.
+        Raises TypeError or KeyError if one is missing that each record has.
         """
         known = {name: content[_camel(name)] for name in _NAMES if _camel(name) in content}
-        ranges = tuple(ObjectRange(**one) for one in known.pop("ranges", ()))
+        ranges = tuple(
+            ObjectRange(one["bucket"], one["key"], one["start"], one["end"])
+            for one in known.pop("ranges", ())
+        )
         return cls(**known, ranges=ranges)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -192,7 +191,7 @@ class ObjectWriter:
 
     def publish(self) -> None:
         """Make the object visible, with everything that was written."""
-        self._meter.computed[self._target["Key"]] = time.time()
+        self._meter.all_made(self._target["Key"])
         self._settle()
         if self._upload:
             if self._buffer:
@@ -208,7 +207,7 @@ class ObjectWriter:
                 body: Any = self._buffer
                 self._client.put_object(**self._target, **self._options, Body=body, ChecksumAlgorithm="CRC32")
         self._buffer = bytearray()
-        self._meter.written[self._target["Key"]] = time.time()
+        self._meter.all_written(self._target["Key"])
 
     def abandon(self) -> None:
         """Drop everything that was written and is not published."""

@@ -59,15 +59,25 @@ def run_task(
         `peakMemoryMiB` is the execution environment's since it started, as Lambda reports it too.
     """
     bucket, meter = job_bucket(), store().meter
-    meter.reset()
+    meter.reset(invocation.clock)
+
+    def leave_record(counters: dict[str, Any], error: Exception | None = None) -> None:
+        leave(
+            lambda: invocation.record(task, counters, meter, error),
+            task,
+            store(),
+            bucket,
+            invocation.seconds_left,
+        )
+
     try:
         with named_limits(kind, invocation.context):
             counters = once(task, lambda: _measured(run, meter), store(), bucket)
     except Exception as error:
         told = reported(error, task, store(), bucket)
-        leave(invocation.record(task, {}, meter, told), task, store(), bucket)
+        leave_record({}, told)
         raise told from None  # what it comes from may quote data, too
-    leave(invocation.record(task, counters, meter, None), task, store(), bucket)
+    leave_record(counters)
     logged = {name: value for name, value in counters.items() if name not in DATA}
     sys.stderr.write(json.dumps({"kind": kind, "output": task.output} | logged) + "\n")
     sys.stderr.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from mypy_boto3_s3.client import S3Client
 
 import mapper
 import reducer
-from mapreduce import worker
+from mapreduce import invocation, worker
 from mapreduce.errors import BadRecord, InvalidTask, StorageUnavailable
 from mapreduce.invocation import Invocation
 from mapreduce.record import RANGES, ObjectRange, TaskRecord
@@ -187,6 +188,7 @@ def test_a_task_that_was_done_before_says_so(s3: S3Client) -> None:
     mapper.handler(words(execution="second", resume=True), lambda_context("request-2"))
     found = {record.execution: (record.reused, record.records_in) for record in records(s3)}
     assert found == {"first": (False, 2), "second": (True, 2)}
+    assert [record.first_byte for record in records(s3) if record.reused] == [None]
 
 
 def test_a_record_that_cannot_be_written_fails_no_task(
@@ -202,8 +204,52 @@ def test_a_record_that_cannot_be_written_fails_no_task(
     monkeypatch.setattr(ObjectStore, "write", refuse)
     assert mapper.handler(words(), lambda_context())["recordsIn"] == 2
     logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert logged[0]["notWritten"] == "StorageUnavailable"
-    assert logged[0]["record"].startswith(RECORDS)
+    assert logged[0] == {"output": "jobs/job-1/stage-0/map/0", "recordNotWritten": "StorageUnavailable"}
+
+
+def test_a_record_that_cannot_be_made_fails_no_task(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much")
+    assert mapper.handler(words(), lambda_context())["recordsIn"] == 2
+    assert json.loads(capsys.readouterr().err.splitlines()[0])["recordNotWritten"] == "ValueError"
+    assert records(s3) == []
+
+
+@pytest.mark.parametrize("seconds_left", [1.2, 60])
+def test_a_record_that_takes_its_time_is_not_waited_for(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seconds_left: float
+) -> None:
+    write, over = ObjectStore.write, threading.Event()
+
+    def hang(self: ObjectStore, bucket: str, key: str, **others: Any) -> Any:
+        if "/records/" in key:
+            over.wait(60)
+        return write(self, bucket, key, **others)
+
+    monkeypatch.setattr(ObjectStore, "write", hang)
+    monkeypatch.setattr(invocation, "PATIENCE", 0.3)
+    context = lambda_context()
+    context.get_remaining_time_in_millis = lambda: seconds_left * 1000
+    began = time.monotonic()
+    assert mapper.handler(words(), context)["recordsIn"] == 2
+    over.set()
+    assert time.monotonic() - began < 5
+    assert json.loads(capsys.readouterr().err.splitlines()[0])["recordNotWritten"] == "TooLate"
+
+
+def test_a_clock_that_is_set_back_makes_no_time_negative(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter(range(2_000_000_000, 1_000_000_000, -3600))
+    monkeypatch.setattr(time, "time", lambda: float(next(times)))
+    mapper.handler(words(), lambda_context())
+    record = record_of(s3)
+    assert 0 <= record.seconds < 60
+    assert record.first_byte is not None
+    assert record.written is not None
+    assert record.started <= record.first_byte <= record.written <= record.ended
+    assert record.billed_ms >= 1
 
 
 def test_an_invocation_by_hand_leaves_one_too(s3: S3Client) -> None:
@@ -247,7 +293,9 @@ def test_what_is_written_is_what_is_read(record: TaskRecord) -> None:
 def test_what_a_later_version_adds_is_passed_over(s3: S3Client) -> None:
     mapper.handler(words(), lambda_context())
     record = record_of(s3)
-    assert TaskRecord.from_json(record.to_json() | {"energy": 5}) == record
+    later = record.to_json() | {"energy": 5}
+    later["ranges"] = [one | {"version": 5} for one in later["ranges"]]
+    assert TaskRecord.from_json(later) == record
 
 
 def test_a_record_is_small(s3: S3Client) -> None:

@@ -22,6 +22,9 @@ def stack(s3: S3Client) -> Stack:
     return Stack("marla", "us-east-1", machine, JOBS, lambda _: s3)
 
 
+STAGE = "jobs/job-1/stage-0/"
+
+
 def leave(s3: S3Client, step: int, task: int, **others: Any) -> TaskRecord:
     """Write the record of an attempt at a task of the job `job-1`, as a worker does."""
     given: dict[str, Any] = {
@@ -36,7 +39,9 @@ def leave(s3: S3Client, step: int, task: int, **others: Any) -> TaskRecord:
     kind = "reduce" if step else "map"
     record = TaskRecord(kind=kind, step=step, task=task, ended=2.0, output=output, **given)
     body = json.dumps(record.to_json()).encode()
-    s3.put_object(Bucket=JOBS, Key=record_key(prefix, output, record.request), Body=body)
+    failed = not record.succeeded
+    key = record_key(prefix, output, record.execution, record.request, failed=failed)
+    s3.put_object(Bucket=JOBS, Key=key, Body=body)
     return record
 
 
@@ -64,8 +69,10 @@ def test_records_of_one_execution_of_a_job_are_told_apart(s3: S3Client, stack: S
 
 def test_keys_say_of_which_task_a_record_is_before_it_is_read(s3: S3Client, stack: Stack) -> None:
     leave(s3, 0, 7, sample=True)
-    leave(s3, 3, 5, partition=4, stage=2)
+    leave(s3, 3, 5, partition=4, stage=2, execution="again", error="OutOfTime")
     sample, reduce = records.keys(stack, "job-1")
+    assert (sample.execution, sample.failed) == ("", False)
+    assert (reduce.execution, reduce.failed) == ("again", True)
     assert (sample.stage, sample.sample, sample.step, sample.partition, sample.task) == (0, True, 0, 0, 7)
     assert (reduce.stage, reduce.sample, reduce.step, reduce.partition, reduce.task) == (2, False, 3, 4, 5)
 
@@ -76,7 +83,7 @@ def test_only_records_are_read_and_only_the_jobs_own(s3: S3Client, stack: Stack)
         "jobs/job-1/stage-0/map/0",
         "jobs/job-1/stage-0/receipts/map/0.json",
         "jobs/job-1/stage-0/records/notes.txt",
-        "jobs/job-10/stage-0/records/map/0/r.json",
+        "jobs/job-10/stage-0/records/map/0/-/r.done.json",
     ):
         s3.put_object(Bucket=JOBS, Key=key, Body=b"nothing of the kind")
     assert records.of_execution(stack, "job-1") == [mine]
@@ -88,7 +95,7 @@ def test_a_job_that_left_nothing_has_none(stack: Stack) -> None:
 
 def test_more_records_than_a_page_of_s3_has_are_all_found(s3: S3Client, stack: Stack) -> None:
     for number in range(1005):
-        key = record_key("jobs/job-1/stage-0/", f"jobs/job-1/stage-0/map/{number}", "r")
+        key = record_key(STAGE, f"{STAGE}map/{number}", "", "r", failed=False)
         s3.put_object(Bucket=JOBS, Key=key, Body=b"")
     assert [key.task for key in records.keys(stack, "job-1")] == list(range(1005))
 
@@ -103,7 +110,7 @@ def test_a_record_that_was_deleted_since_it_was_listed_is_passed_over(s3: S3Clie
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"kind": "map"}'])
 def test_what_is_no_record_is_named(s3: S3Client, stack: Stack, body: bytes) -> None:
-    key = record_key("jobs/job-1/stage-0/", "jobs/job-1/stage-0/map/0", "r")
+    key = record_key(STAGE, f"{STAGE}map/0", "", "r", failed=False)
     s3.put_object(Bucket=JOBS, Key=key, Body=body)
     with pytest.raises(CloudError, match=f"^s3://{JOBS}/{key}: is no record of a task"):
         records.of_execution(stack, "job-1")
