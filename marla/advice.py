@@ -122,3 +122,12 @@ def command_to_resume(error: str, cause: str, name: str, progress: Progress, whe
     if not is_begun or error in _SAME_AGAIN or "start the job again" in cause:
         return ""
     return f"marla run --resume {name}{_OPTIONS.get(error, '')}{where}"
+
+
+def options_of(stack: str, region: str | None) -> str:
+    """Return the options, behind a space, that say in a command which stack on AWS it is about.
+
+    Args:
+        region: the stack's, or None if it is the usual one of who reads the command.
+    """
+    return f" --stack {stack}" + (f" --region {region}" if region else "")

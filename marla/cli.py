@@ -90,7 +90,7 @@ def _resume(options: argparse.Namespace) -> int:
         results.check_folder(options.out, overwrite=options.overwrite)
     stack = connect(options)
     before = past.found(stack, past.name_of(stack, options.resume))
-    resume.check_past(before)
+    resume.check_past(before, stack)
     past.check_at_rest(stack, before.job, "resume the job if it fails")
     if stack.local:
         stack = connect(options, start=True)  # what has changed is deployed, as for any run
@@ -115,7 +115,8 @@ def _result(options: argparse.Namespace) -> int:
     progress = next(execution.follow(stack, arn))
     if progress.output is None:
         raise CloudError(
-            f"{arn}: {progress.status}, so there is no result; see `marla watch {options.execution}`"
+            f"{arn}: {progress.status}, so there is no result; see `marla watch {options.execution}"
+            f"{stack.options}`"
         )
     uris = progress.output["result"]
     if options.json:

@@ -11,10 +11,14 @@ from .local.cloud import LocalCloud
 from .stack import Stack
 
 
-def connect(options: argparse.Namespace, *, start: bool = False) -> Stack:
-    """Return the stack on AWS that is named, or the local one, started if it has to be and `start` is set."""
+def connect(options: argparse.Namespace, *, start: bool = False, patience: float = 60) -> Stack:
+    """Return the stack on AWS that is named, or the local one, started if it has to be and `start` is set.
+
+    Args:
+        patience: seconds in which AWS has to answer a request, before it is tried again.
+    """
     if options.stack:
-        return stacks.on_aws(options.stack, options.region)
+        return stacks.on_aws(options.stack, options.region, patience)
     cloud = LocalCloud(say=say)
     if start:
         return cloud.start()

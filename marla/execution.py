@@ -23,6 +23,7 @@ __all__ = [
     "Phase",
     "Progress",
     "follow",
+    "history",
     "kind_of",
     "new_name",
     "start",
@@ -43,7 +44,7 @@ POLL_SECONDS_AWS = 1.0
 
 def new_name(job: str) -> str:
     """Return a name for an execution, and so for its job: the job's, the time, and something random."""
-    return f"{job[:40]}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return f"{job[:40]}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def start(stack: Stack, execution_input: dict[str, Any], name: str) -> str:
@@ -119,6 +120,11 @@ def update(
             counts: Any = stack.sfn.describe_map_run(mapRunArn=phase.map_run)["itemCounts"]
             progress.count(phase, counts, clock())
     progress.end(described)
+
+
+def history(stack: Stack, arn: str) -> list[dict[str, Any]]:
+    """Return all events of an execution so far, in order."""
+    return _events_after(stack, arn, 0)
 
 
 def _events_after(stack: Stack, arn: str, last: int) -> list[dict[str, Any]]:

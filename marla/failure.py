@@ -169,17 +169,15 @@ def _by_records(stack: Stack, arn: str, state: str, progress: Progress) -> Found
     keys = [
         key
         for key in records.keys(stack, before.job if before else name)
-        if (key.stage, key.sample, key.step) == phase
+        if (key.stage, key.sample, key.step) == phase and key.execution == name
     ]
+    done = {(key.partition, key.task) for key in keys if not key.failed}
+    wanted = [key for key in keys if (key.partition, key.task) not in done]
     tasks: dict[tuple[int, int], list[TaskRecord]] = {}
-    for record in sorted(records.read(stack, keys), key=lambda record: record.started):
-        if record.execution == name and not record.backup:  # a backup's failure is not the task's
+    for record in sorted(records.read(stack, wanted), key=lambda record: record.started):
+        if not record.backup:  # a backup's failure is not the task's
             tasks.setdefault((record.partition, record.task), []).append(record)
-    ended = [
-        attempts
-        for attempts in tasks.values()
-        if not any(record.succeeded for record in attempts) and _is_last(attempts[-1])
-    ]
+    ended = [attempts for attempts in tasks.values() if _is_last(attempts[-1])]
     if not ended:
         where = "its error is in the log group of its function"
         cause = f"a task failed and left no record: as the stack runs tasks as EXPRESS, {where}"

@@ -13,7 +13,7 @@ from typing import Any
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import execution, outcome, past
+from . import advice, execution, outcome, past
 from .arguments import DEFAULT_HEAD
 from .console import err, say
 from .errors import CloudError
@@ -72,16 +72,18 @@ def watch(stack: Stack, arn: str, options: argparse.Namespace) -> int:
         try:
             _follow(stack, arn, name, progress)
         except KeyboardInterrupt:
-            say(f"The execution goes on by itself: `marla stop {name}` stops it")
+            where = outcome.where(stack, options)
+            say(f"The execution goes on by itself: `marla stop {name}{where}` stops it")
             raise
         return outcome.finish(stack, arn, progress, options)
 
 
 def unanswered(options: argparse.Namespace, error: Exception) -> str:
     """Return what to say of a request that failed, and of an execution that was started."""
-    if getattr(options, "stack", None):
+    if stack := getattr(options, "stack", None):
+        command = f"marla watch EXECUTION{advice.options_of(stack, getattr(options, 'region', None))}"
         text = f"AWS did not answer as it should: {error}."
-        return f"{text} An execution that was started goes on by itself: follow it with `marla watch`"
+        return f"{text} An execution that was started goes on by itself: follow it with `{command}`"
     if death := LocalCloud().died():
         return f"{death}. The execution and everything in it are lost: run it again"
     return f"the local cloud did not answer as it should: {error}. `marla local status` says how it is"
@@ -102,7 +104,8 @@ def _interrupt(stack: Stack, arn: str, progress: Progress, options: argparse.Nam
     document: dict[str, Any] = {"execution": arn}
     ended = past.found(stack, arn.rpartition(":")[2])
     if ended.status in {"SUCCEEDED", "FAILED", "TIMED_OUT"}:  # before it could be stopped
-        say(f"Interrupted, but the execution was over: {ended.status}. `marla watch {ended.name}` tells more")
+        command = f"marla watch {ended.name}{outcome.where(stack, options)}"
+        say(f"Interrupted, but the execution was over: {ended.status}. `{command}` tells more")
         document["status"] = ended.status
     else:
         say(f"Interrupted: the execution is stopped. {arn}")

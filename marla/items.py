@@ -1,10 +1,11 @@
-"""Items of a map run that failed: each is an execution of its own, with the task as its input."""
+"""Items of a map run that run, failed or ended: each is an execution of its own, with its task as input."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,18 +15,24 @@ from botocore.exceptions import ClientError
 from .stack import Stack
 
 PAGE = 1000  # the most that one request lists
-STATUSES = ("FAILED", "TIMED_OUT")
+# What Step Functions answers to who wants EXPRESS items listed.
+_EXPRESS = {"ValidationException", "StateMachineTypeNotSupported"}
 # ListExecutions is eventually consistent, so that of a map run that failed a moment ago none may be listed.
 PAUSES = (0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A failed item as it is listed."""
+    """An item as it is listed.
+
+    Attributes:
+        ended: None while it runs.
+    """
 
     arn: str
     status: str
-    ended: datetime
+    started: datetime
+    ended: datetime | None
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,40 @@ class UnlistedError(Exception):
     """The items cannot be listed: EXPRESS ones have no executions that Step Functions remembers."""
 
 
+def listed(stack: Stack, run: str, status: str, *, pages: int | None = None) -> list[Listed]:
+    """Return the items of a map run that have a status, the last to start first.
+
+    Args:
+        run: its ARN.
+        status: one of an execution's.
+        pages: at most so many of a thousand items, each a request; all of them if that is not given.
+
+    Raises UnlistedError if they are EXPRESS, ClientError if the cloud refuses.
+    """
+    found: list[Listed] = []
+    token: dict[str, Any] = {}
+    for _ in itertools.count() if pages is None else range(pages):
+        try:
+            page = stack.sfn.list_executions(mapRunArn=run, statusFilter=status, maxResults=PAGE, **token)  # type: ignore[arg-type]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _EXPRESS:
+                raise UnlistedError(str(error)) from error
+            raise
+        for each in page["executions"]:
+            found.append(Listed(each["executionArn"], status, each["startDate"], each.get("stopDate")))
+        if not page.get("nextToken"):
+            break
+        token = {"nextToken": page["nextToken"]}
+    return found
+
+
 def failed(
-    stack: Stack, run: str, *, is_certain: bool, pause: Callable[[float], None] = time.sleep
+    stack: Stack,
+    run: str,
+    *,
+    is_certain: bool,
+    pages: int | None = None,
+    pause: Callable[[float], None] = time.sleep,
 ) -> list[Listed]:
     """Return the items of a map run that failed, the first to fail first.
 
@@ -57,16 +96,17 @@ def failed(
     Args:
         run: its ARN.
         is_certain: whether there is one, so that it is waited for if none is listed.
+        pages: as `listed` has it, of those that failed and of those that timed out.
         pause: waits some seconds.
 
-    Raises UnlistedError.
+    Raises what `listed` does.
     """
-    found = _listed(stack, run)
+    found = _failed(stack, run, pages)
     for seconds in PAUSES if is_certain and not stack.local else ():
         if found:
             break
         pause(seconds)
-        found = _listed(stack, run)
+        found = _failed(stack, run, pages)
     return found
 
 
@@ -75,23 +115,9 @@ def described(stack: Stack, item: Listed) -> Item:
     answer = stack.sfn.describe_execution(executionArn=item.arn)
     task = json.loads(answer.get("input") or "{}")
     error, cause = answer.get("error") or item.status, answer.get("cause", "")
-    return Item(item.arn, error, cause, item.ended, task if isinstance(task, dict) else {})
+    return Item(item.arn, error, cause, item.ended or item.started, task if isinstance(task, dict) else {})
 
 
-def _listed(stack: Stack, run: str) -> list[Listed]:
-    found = [item for status in STATUSES for item in _of_status(stack, run, status)]
-    return sorted(found, key=lambda item: (item.ended, item.arn))
-
-
-def _of_status(stack: Stack, run: str, status: str) -> Iterator[Listed]:
-    token: dict[str, Any] = {}
-    while True:
-        try:
-            page = stack.sfn.list_executions(mapRunArn=run, statusFilter=status, maxResults=PAGE, **token)  # type: ignore[arg-type]
-        except ClientError as error:
-            raise UnlistedError(str(error)) from error
-        for each in page["executions"]:
-            yield Listed(each["executionArn"], status, each.get("stopDate") or each["startDate"])
-        if not page.get("nextToken"):
-            return
-        token = {"nextToken": page["nextToken"]}
+def _failed(stack: Stack, run: str, pages: int | None) -> list[Listed]:
+    found = [item for status in ("FAILED", "TIMED_OUT") for item in listed(stack, run, status, pages=pages)]
+    return sorted(found, key=lambda item: (item.ended or item.started, item.arn))

@@ -69,9 +69,7 @@ def tell_how_to_resume(
 
 def where(stack: Stack, options: argparse.Namespace) -> str:
     """Return the options, behind a space, that say in which cloud a command works; none for the local one."""
-    if stack.local:
-        return ""
-    return f" --stack {stack.name}" + (f" --region {options.region}" if options.region else "")
+    return "" if stack.local else advice.options_of(stack.name, options.region)
 
 
 def _tell_reused(steps: list[dict[str, Any]]) -> None:

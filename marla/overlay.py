@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from mapreduce.record import TaskRecord
 
-from .execution import kind_of
 from .graph.definition import Graph, Node
 from .graph.status import StateStatus
+from .phase import Phase, kind_of
 from .visits import StateVisits
 
 
@@ -26,20 +26,23 @@ class MapCounts(NamedTuple):
     failed: int = 0
 
     @classmethod
-    def sum(cls, counts: Iterable[MapCounts]) -> MapCounts:
-        """Return the counts of several map runs together."""
+    def of(cls, phases: Iterable[Phase]) -> MapCounts:
+        """Return the counts of the map runs of some phases together."""
+        counts = [(phase.total, phase.succeeded, phase.running, phase.failed) for phase in phases]
         return cls(*(sum(column) for column in zip(cls(), *counts, strict=True)))
 
 
-def counts_of(map_runs: Mapping[str, list[str]], runs: Mapping[str, MapCounts]) -> dict[str, MapCounts]:
+def counts_of(map_runs: Mapping[str, list[str]], phases: Iterable[Phase]) -> dict[str, MapCounts]:
     """Return the counts of each Map state, of all its map runs together: of waves, and of reduce steps.
 
     Args:
         map_runs: the ARNs of the map runs of each Map state, as `Visits` has them.
-        runs: the counts of map runs, by ARN; those that it leaves out are passed over.
+        phases: of the execution, as `Progress` has them.
     """
+    kept = list(phases)
     return {
-        state: MapCounts.sum(runs[run] for run in arns if run in runs) for state, arns in map_runs.items()
+        state: MapCounts.of(phase for phase in kept if phase.map_run in arns)
+        for state, arns in map_runs.items()
     }
 
 
@@ -54,7 +57,7 @@ def overlay_of(
     Args:
         states: as `Visits.states` says.
         counts: of Map states, as `counts_of` says.
-        records: of the execution's tasks, to tell what became of backups.
+        records: of the execution's tasks, to tell what became of backups; see `has_backups`.
     """
     counts = counts or {}
     kept = list(records) if records is not None else None
@@ -110,13 +113,24 @@ def of_children(
     for inner in node.inner:
         for passed in _passed(inner):
             overlay[passed.name] = of_items if passed.inner else StateStatus(of_items.status)
-        workers = [one for one in inner.walk() if one.invokes]
-        for i, worker in enumerate(workers):
+        for i, worker in enumerate(_workers(inner)):
             if i == 0:
                 overlay[worker.name] = of_items
             elif records is not None:
                 overlay[worker.name] = _of_backups([record for record in own if record.backup], status)
     return overlay
+
+
+def has_backups(graph: Graph, states: Iterable[str]) -> bool:
+    """Say whether of some states one is a Map with backups, so that records tell of what is inside of it."""
+    nodes = [graph.node(name) for name in states]
+    return any(
+        len(_workers(inner)) > 1 for node in nodes if node and node.distributed for inner in node.inner
+    )
+
+
+def _workers(graph: Graph) -> list[Node]:
+    return [node for node in graph.walk() if node.invokes]
 
 
 def _passed(graph: Graph) -> Iterator[Node]:
@@ -147,6 +161,6 @@ def _of_backups(backups: list[TaskRecord], status: str) -> StateStatus:
     """Return how backup tasks fare; records are of those that are over, each attempt has one."""
     if not backups:
         return StateStatus(known=False)  # one that is at work has left no record yet
-    done = {(r.stage, r.sample, r.step, r.partition, r.task) for r in backups if r.succeeded}
+    done = {record.place for record in backups if record.succeeded}
     status = status if status == "running" else "succeeded" if done else "caught"
     return StateStatus(status, done=len(done))

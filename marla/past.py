@@ -98,7 +98,8 @@ def check_at_rest(stack: Stack, job: str, then: str) -> None:
     runs = next(_running(stack, job), None)
     if runs is not None:
         raise CloudError(
-            f"{runs} is running: `marla watch {runs}` follows it, `marla stop {runs}` stops it; then {then}"
+            f"{runs} is running: `marla watch {runs}{stack.options}` follows it, `marla stop {runs}"
+            f"{stack.options}` stops it; then {then}"
         )
 
 

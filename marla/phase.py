@@ -19,6 +19,7 @@ class Phase:
         wave: its number among the waves of its mappers, from 1; 0 for a reduce step.
         stopped: when the execution ended in the midst of it.
         map_run: the ARN of its map run, once that has begun.
+        redriven: whether what had failed is tried again, by hand.
         total: its tasks, each counted once however often it is tried; `succeeded` are those that are done,
             be it by an earlier execution of the job, and `failed` those that will not be tried again.
         records: those that it has read; None until it is over and counted. `bytes` likewise.
@@ -39,6 +40,7 @@ class Phase:
     sample: bool = False
     wave: int = 0
     stopped: datetime | None = None
+    redriven: bool = False
     rate: Rate = field(default_factory=Rate, repr=False, compare=False)
 
     @property

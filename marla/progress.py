@@ -18,6 +18,7 @@ from .phase import Phase, kind_of, seconds_between, step_name, utc_now
 from .plan import Plan, share_done
 
 FINAL = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
+TASK_FAILED = "States.ExceedToleratedFailureThreshold"  # of a map run: it tolerates none
 
 # The state that counts what a phase has done, behind the Map states that do it.
 _COUNTS = {"Map": "Count map outputs", "Reduce": "Count reduce outputs"}
@@ -111,8 +112,10 @@ class Progress:
                 self.phases.append(self._phase(kind_of(entered["name"]), event["timestamp"]))
         elif event["type"] == "MapRunStarted":
             self.phases[-1].map_run = event["mapRunStartedEventDetails"]["mapRunArn"]
-        elif event["type"] == "MapRunRedriven":  # by hand, on AWS: what had failed is tried again
-            self.phases[-1].failed = 0
+        elif event["type"] == "MapRunRedriven":  # by hand, on AWS
+            self.phases[-1].redriven, self.phases[-1].failed = True, 0
+        elif event["type"] == "MapRunFailed":
+            self._fail(event.get("mapRunFailedEventDetails", {}).get("error", ""))
         elif exited:
             if event["type"] == "MapStateExited":
                 self._leave(event["timestamp"])
@@ -127,9 +130,13 @@ class Progress:
             counts: `itemCounts` of DescribeMapRun.
             now: when they were got.
         """
-        phase.succeeded = max(phase.succeeded, counts["succeeded"])
+        done = counts["total"] if phase.exited else counts["succeeded"]  # all of them, as `_leave` says
+        phase.succeeded = max(phase.succeeded, done)
         phase.total = max(phase.total, counts["total"], phase.succeeded)
-        phase.failed = max(phase.failed, counts["failed"] + counts["timedOut"])
+        failed = counts["failed"] + counts["timedOut"]
+        # A count that is late takes no failure back; but when tasks are tried again, the next count does.
+        most = failed if phase.redriven else max(phase.failed, failed)
+        phase.failed = min(most, phase.total - phase.succeeded)
         phase.running = 0 if phase.exited else min(counts["running"], phase.total - phase.succeeded)
         phase.rate.note(phase.succeeded, seconds_between(phase.entered, now))
         self._advance()
@@ -165,7 +172,15 @@ class Progress:
         """The Map state is left: no failed task is tolerated, so all of them are done."""
         phase = self.phases[-1]
         phase.exited = exited
-        phase.succeeded, phase.running = phase.total, 0
+        phase.succeeded, phase.running, phase.failed = phase.total, 0, 0
+
+    def _fail(self, error: str) -> None:
+        """The map run has failed: for a task's failure at least one, which its counts may tell too late."""
+        phase = self.phases[-1]
+        phase.redriven = False
+        if error == TASK_FAILED:
+            phase.total = max(phase.total, phase.succeeded + 1)
+            phase.failed = max(phase.failed, 1)
 
     def _take(self, state: str, assigned: Mapping[str, str]) -> None:
         """Take in the variables that a state has assigned."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from botocore.exceptions import ClientError
 
 from mapreduce.layout import BY_HAND
-from mapreduce.record import TaskRecord
+from mapreduce.record import Place, TaskRecord
 
 from .errors import CloudError
 from .stack import Stack
@@ -47,6 +47,11 @@ class RecordKey(NamedTuple):
     def sample(self) -> bool:
         """Whether the task took a sample of keys."""
         return not self.main
+
+    @property
+    def place(self) -> Place:
+        """Which task of the job the attempt was at."""
+        return Place(self.stage, self.sample, self.step, self.partition, self.task)
 
 
 def keys(stack: Stack, job: str) -> list[RecordKey]:

@@ -9,6 +9,7 @@ from typing import Any
 from . import execution
 from .errors import CloudError, UsageError
 from .past import Past
+from .stack import Stack
 
 # What may be other than in the execution that failed: it changes no task that is done.
 FIELDS = {
@@ -20,7 +21,7 @@ FIELDS = {
 }
 _TAKEN = {*FIELDS, "resume", "name", "out", "overwrite", "json", "stack", "local", "region", "help"}
 _OPTIONS = "--concurrency, --max-bad-records, --max-record-bytes, --speculate and --delete-intermediates"
-_FRESH = re.compile(r"-\d{8}-\d{6}-[0-9a-f]{4}$")  # what `execution.new_name` puts behind a job's name
+_FRESH = re.compile(r"-\d{8}-\d{6}-[0-9a-f]{4,6}$")  # what `execution.new_name` puts behind a job's name
 
 
 def check_options(options: argparse.Namespace) -> None:
@@ -36,14 +37,17 @@ def check_options(options: argparse.Namespace) -> None:
             )
 
 
-def check_past(past: Past) -> None:
+def check_past(past: Past, stack: Stack) -> None:
     """Raise CloudError for an execution that has nothing to resume."""
     if past.status == "RUNNING":
         raise CloudError(
-            f"{past.name} is running: `marla watch {past.name}` follows it, `marla stop {past.name}` stops it"
+            f"{past.name} is running: `marla watch {past.name}{stack.options}` follows it, `marla stop "
+            f"{past.name}{stack.options}` stops it"
         )
     if past.status == "SUCCEEDED":
-        raise CloudError(f"{past.name} has succeeded: `marla result {past.name}` shows or brings its result")
+        raise CloudError(
+            f"{past.name} has succeeded: `marla result {past.name}{stack.options}` shows or brings its result"
+        )
     if not isinstance(past.asked, dict):
         raise CloudError(f"{past.name} was given {str(past.asked)[:200]}, which is no job; run one")
 

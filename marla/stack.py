@@ -43,6 +43,11 @@ class Stack:
         client: SFNClient = self.make_client("stepfunctions")
         return client
 
+    @property
+    def options(self) -> str:
+        """What makes a command be about this stack: options, behind a space; none for the local one."""
+        return "" if self.local else f" --stack {self.name} --region {self.region}"
+
     def execution_arn(self, execution: str) -> str:
         """Return the ARN of an execution that is given by name or ARN."""
         if execution.startswith("arn:"):
@@ -68,10 +73,19 @@ def find(name: str, make_client: ClientMaker, region: str, *, local: bool = Fals
         raise CloudError(f"stack {name!r}: it has no output {missing}, so it is not MARLA's") from missing
 
 
-def on_aws(name: str, region: str | None) -> Stack:
-    """Return a stack on AWS, with the user's ordinary credentials and region."""
+def on_aws(name: str, region: str | None, patience: float = 60) -> Stack:
+    """Return a stack on AWS, with the user's ordinary credentials and region.
+
+    Args:
+        patience: seconds in which a request has to be answered, before it is tried again.
+    """
     session = boto3.Session(region_name=region)
     if not session.region_name:
         raise CloudError("no AWS Region is configured: give --region, or set AWS_DEFAULT_REGION")
-    config = Config(retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=16)
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 5},
+        max_pool_connections=16,
+        connect_timeout=patience,
+        read_timeout=patience,
+    )
     return find(name, lambda service: session.client(service, config=config), session.region_name)  # type: ignore[call-overload]

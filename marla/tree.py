@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from .durations import clock_text
 from .phase import Phase, step_name
 from .progress import Progress
-from .view import seconds_text, size_text
+from .view import size_text
 
 UNKNOWN = "—"
 STAGES_BEFORE = 3  # that are over and shown, each in a line
@@ -68,11 +69,11 @@ class Step:
             return self._read()
         failed = [f"{self.last.failed:,} failed"] if self.last.failed else []
         if self.last.status == "stopped":
-            return [*failed, seconds_text(self.seconds)]
+            return [*failed, clock_text(self.seconds)]
         left, pace = self.last.seconds_left, self.last.per_second
         return [
             *failed,
-            f"{UNKNOWN if left is None else seconds_text(left)} left",
+            f"{UNKNOWN if left is None else clock_text(left)} left",
             f"{self.last.running:,} running",
             f"{UNKNOWN if pace is None else rate_text(pace)}/s",
         ]
@@ -81,9 +82,9 @@ class Step:
         records = sum(wave.records or 0 for wave in self.waves)
         read = sum(wave.bytes or 0 for wave in self.waves)
         if self.last.records is None:  # the state behind it counts them
-            return [seconds_text(self.seconds)]
+            return [clock_text(self.seconds)]
         pace = [f"{size_text(int(read / self.seconds))}/s"] if self.seconds else []
-        return [seconds_text(self.seconds), f"{records:,} records", size_text(read), *pace]
+        return [clock_text(self.seconds), f"{records:,} records", size_text(read), *pace]
 
 
 def steps_of(phases: Sequence[Phase]) -> list[Step]:
@@ -117,7 +118,7 @@ def _overall(progress: Progress) -> RenderableType:
     line.add_row(
         ProgressBar(total=1.0, completed=progress.fraction, width=_OVERALL_BAR),
         Text(f"{int(100 * progress.fraction)} %"),
-        Text(seconds_text(progress.seconds)),
+        Text(clock_text(progress.seconds)),
         Text(tasks, overflow="ellipsis", no_wrap=True),
     )
     return line
@@ -131,7 +132,7 @@ def _add_stages(tree: Tree, progress: Progress, width: int) -> None:
         phases = [phase for phase in progress.phases if phase.stage == stage]
         if stage < progress.stage:
             tasks = sum(phase.total for phase in phases)
-            taken = seconds_text(sum(phase.seconds for phase in phases))
+            taken = clock_text(sum(phase.seconds for phase in phases))
             tree.add(Text.assemble(("✓", "green"), f" Stage {stage}: {tasks:,} tasks, {taken}"))
         else:
             branch = tree.add(Text(f"Stage {stage}"))

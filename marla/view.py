@@ -42,15 +42,6 @@ def size_text(count: int | None) -> str:
     raise AssertionError("unreachable")
 
 
-def seconds_text(seconds: float) -> str:
-    """Return how long something takes for people: 12.3 s, 2:05, 1:02:05."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def count_text(count: int | None) -> str:
     """Return a number for people: 12,345."""
     return "" if count is None else f"{count:,}"

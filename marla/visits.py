@@ -31,7 +31,8 @@ class StateVisits:
     Attributes:
         type: as the definition has it.
         visits: how often it was entered.
-        seconds: spent in it, visits one after the other; waiting for a retry is time spent.
+        seconds: spent in it, visits one after the other; waiting for a retry is time spent, but for a redrive
+            of the execution it is not.
         status: running; succeeded, failed (and the execution with it), caught (its error led elsewhere) or
             stopped (by another's failure, from outside, or by the machine's timeout): as the last visit.
         entered: when, last.
@@ -56,6 +57,8 @@ class _Visit:
     type: str
     entered: datetime
     parent: _Visit | None
+    since: datetime  # when it was entered, or the execution was redriven
+    redriven: bool = False
     exited: datetime | None = None
     failing: bool = False  # its last attempt has failed, and no other has begun
     status: str = ""
@@ -77,7 +80,7 @@ class _Account:
     retries: int = 0
     error: str = ""
     cause: str = ""
-    seconds: float = 0.0  # of visits that are over
+    seconds: float = 0.0  # of visits that are over, and before the execution was redriven
     told: float = 0.0  # the most that was ever said
 
 
@@ -113,6 +116,10 @@ class Visits:
             within = self._exit(event["stateExitedEventDetails"]["name"], event["timestamp"], within)
         elif kind in _ENDS:
             self._end(_ENDS[kind], event)
+        elif kind == "ExecutionRedriven":
+            self._redrive(event["timestamp"])
+            # An end from outside is in no state; what follows is in the one that was not left.
+            within = within or next(reversed(self._open), None)
         elif within is not None and not kind.startswith(_NOT_OF_THE_STATE):
             self._attempt(kind, event, within)
         self._within[number] = within
@@ -133,7 +140,7 @@ class Visits:
     def _told(self, name: str, account: _Account, now: datetime, execution_status: str) -> StateVisits:
         last = account.visits[-1]
         running = [visit for visit in account.visits if visit in self._open]
-        spent = sum(max(0.0, (now - visit.entered).total_seconds()) for visit in running)
+        spent = sum(max(0.0, (now - visit.since).total_seconds()) for visit in running)
         # Clocks differ, and an exit is seen some time after it was: what was said is not taken back.
         account.told = max(account.told, account.seconds + spent)
         status = last.status
@@ -153,7 +160,12 @@ class Visits:
         )
 
     def _enter(self, name: str, type: str, when: datetime, within: _Visit | None) -> _Visit:
-        visit = _Visit(name, type, when, within)
+        again = next((one for one in self._open if one.name == name and one.redriven), None)
+        if again:  # states that call nothing are not gone on with but entered anew
+            within = again.parent
+            for one in [inner for inner in self._open if again in inner.inside] + [again]:
+                self._close(one, when, "stopped")
+        visit = _Visit(name, type, when, within, since=when)
         self._accounts.setdefault(name, _Account()).visits.append(visit)
         self._open.append(visit)
         return visit
@@ -173,7 +185,7 @@ class Visits:
     def _close(self, visit: _Visit, when: datetime, status: str) -> None:
         visit.exited, visit.status = when, status
         self._open.remove(visit)
-        self._accounts[visit.name].seconds += max(0.0, (when - visit.entered).total_seconds())
+        self._accounts[visit.name].seconds += max(0.0, (when - visit.since).total_seconds())
 
     def _attempt(self, kind: str, event: Mapping[str, Any], visit: _Visit) -> None:
         if kind.startswith(("Parallel", "Map")) and visit.type not in ("Parallel", "Map"):
@@ -204,6 +216,14 @@ class Visits:
             if visit.type == "Fail" or not account.error:
                 account.error = details.get("error", "")
                 account.cause = details.get("cause", "")
+
+    def _redrive(self, when: datetime) -> None:
+        """The execution goes on, where it had failed or was stopped; meanwhile nothing took time."""
+        for visit in self._open:
+            ended = self._ended or when
+            self._accounts[visit.name].seconds += max(0.0, (ended - visit.since).total_seconds())
+            visit.since, visit.redriven = when, True
+        self.status, self._ended = "RUNNING", None
 
     def _left_open(self, visits: list[_Visit], execution_status: str) -> str:
         """Return what became of visits that were never left, as the execution is over."""

@@ -12,11 +12,21 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 RANGES = 10  # that are named in a record; a task may read a thousand small objects
 
 _LATER = re.compile(r"_([a-z])")
+
+
+class Place(NamedTuple):
+    """Which task of a job: what all attempts at it have in common."""
+
+    stage: int
+    sample: bool
+    step: int
+    partition: int
+    task: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,11 @@ class TaskRecord:
     ranges: tuple[ObjectRange, ...] = ()
     error: str = ""
     message: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Which task of the job it was at."""
+        return Place(self.stage, self.sample, self.step, self.partition, self.task)
 
     @property
     def seconds(self) -> float:

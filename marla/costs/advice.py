@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+# Dollars an execution: for less than a cent nobody deploys a stack anew.
+WORTH_A_CHANGE = Decimal("0.01")
+
 
 @dataclass(frozen=True)
 class Advice:

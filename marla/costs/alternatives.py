@@ -14,8 +14,9 @@ from decimal import Decimal
 from typing import Any
 
 from .bill import bill
+from .deployment import EXPRESS, STANDARD
 from .prices import Prices
-from .usage import EXPRESS, STANDARD, LambdaUse, Usage
+from .usage import LambdaUse, Usage
 
 SIZES = (512, 1024, 1769, 3008)
 ONE_PROCESSOR = 1769  # MiB

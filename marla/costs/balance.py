@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from mapreduce.record import TaskRecord
+from mapreduce.record import Place, TaskRecord
 
 from ..phase import step_name
 from .advice import Advice
-from .children import task_of
+from .deployment import EXPRESS
 from .prices import Prices
-from .usage import EXPRESS, Usage
+from .usage import Usage
 
 FEW = 8  # tasks of a step, of which none is typical
 TIMES_LONGER, SECONDS_LONGER = 3.0, 10.0  # than the median: what makes a task a straggler
@@ -28,6 +28,7 @@ class Step:
     """The tasks of one step that were done, not found done: of several attempts at one, the quickest."""
 
     name: str
+    stage: int
     step: int
     sample: bool
     tasks: tuple[TaskRecord, ...]
@@ -45,27 +46,34 @@ class Step:
 
 def steps_of(records: Sequence[TaskRecord]) -> list[Step]:
     """Return the steps in which tasks were done, in order."""
-    quickest: dict[tuple[int, bool, int, int, int], TaskRecord] = {}
+    quickest: dict[Place, TaskRecord] = {}
     for one in records:
-        before = quickest.get(task_of(one))
+        before = quickest.get(one.place)
         if one.succeeded and not one.reused and (before is None or one.seconds < before.seconds):
-            quickest[task_of(one)] = one
+            quickest[one.place] = one
     steps: defaultdict[tuple[int, bool, int], list[TaskRecord]] = defaultdict(list)
     for task in sorted(quickest):
-        steps[task[:3]].append(quickest[task])
+        steps[task.stage, not task.sample, task.step].append(quickest[task])
     several = len({stage for stage, _, _ in steps}) > 1
     return [
-        Step(step_name(step, sample=not main, stage=stage if several else None), step, not main, tuple(tasks))
-        for (stage, main, step), tasks in steps.items()
+        Step(
+            step_name(step, sample=not main, stage=stage if several else None),
+            stage,
+            step,
+            not main,
+            tuple(tasks),
+        )
+        for (stage, main, step), tasks in sorted(steps.items())
     ]
 
 
 def balance_advice(records: Sequence[TaskRecord], usage: Usage, prices: Prices) -> Iterator[Advice]:
     """Yield advice on the worst straggler, the worst skew, the worst big object, and on tiny tasks."""
     steps = [step for step in steps_of(records) if not step.sample]
-    raced = {one.kind for one in records if one.backup}
-    yield from _worst([_skew(step) for step in steps if step.step])
-    yield from _worst([_late(step, backups=step.tasks[0].kind in raced) for step in steps])
+    yield from _worst([_skew(step, ranges=step.stage in usage.ranges) for step in steps if step.step])
+    yield from _worst(
+        [_late(step, backups=(step.stage, step.tasks[0].kind) in usage.raced) for step in steps]
+    )
     yield from _tiny([step for step in steps if not step.step], usage, prices)
 
 
@@ -102,8 +110,12 @@ def _late(step: Step, *, backups: bool) -> tuple[float, Advice] | None:
     return more, Advice("One task took much longer than others like it", text, "--speculate")
 
 
-def _skew(step: Step) -> tuple[float, Advice] | None:
-    """Return advice on the partition that has the most, if that is much more than its share."""
+def _skew(step: Step, *, ranges: bool) -> tuple[float, Advice] | None:
+    """Return advice on the partition that has the most, if that is much more than its share.
+
+    Args:
+        ranges: whether its partitions are ranges of keys.
+    """
     sizes: defaultdict[int, int] = defaultdict(int)
     seconds: defaultdict[int, float] = defaultdict(float)
     for one in step.tasks:
@@ -115,11 +127,15 @@ def _skew(step: Step) -> tuple[float, Advice] | None:
         return None
     text = (
         f"{step.name}: of {len(sizes):,} partitions, number {largest} has {sizes[largest] / total:.0%} of "
-        f"the data and took {seconds[largest]:.0f} s, {more:.0f} s longer than half of them. Ranges of keys "
-        "are more even than hashes where keys are few; where one key has most of the values, a combine in "
-        "the job helps (docs/jobs.md, Skew)."
+        f"the data and took {seconds[largest]:.0f} s, {more:.0f} s longer than half of them. "
     )
-    return more, Advice("One partition has much more than the others", text, "--partitioning range")
+    if not ranges:
+        text += "Ranges of keys are more even than hashes where keys are few; where "
+    else:
+        text += "Its partitions are ranges of keys already, as even as a sample makes them. Where "
+    text += "one key has most of the values, a combine in the job helps (docs/jobs.md, Skew)."
+    option = "" if ranges else "--partitioning range"
+    return more, Advice("One partition has much more than the others", text, option)
 
 
 def _tiny(steps: list[Step], usage: Usage, prices: Prices) -> Iterator[Advice]:

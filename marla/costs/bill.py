@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from .deployment import EXPRESS, FREE_STORAGE_MIB
 from .prices import Prices
-from .usage import EXPRESS, FREE_STORAGE_MIB, Usage
+from .usage import Usage
 
 LAMBDA, TRANSITIONS, CHILDREN = "Lambda", "State transitions", "Map children"
 REQUESTS, STORAGE = "S3 requests", "S3 storage"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mapreduce.record import TaskRecord
+from mapreduce.record import Place, TaskRecord
+
+from .history import Raced
 
 # States of an item that has backups, whatever happens: race, first, its end, watch, give time, done.
 _RACE_STATES = 6
@@ -15,15 +17,13 @@ _ROUND_STATES = 3  # is it late, how long do they take, give time
 _BACKUP_STATES = 2  # is it late, backup
 _FIRST_PAUSE, _LONGEST_PAUSE = 3, 60  # seconds, as the state machine has them
 
-Task = tuple[int, bool, int, int, int]
-
 
 @dataclass(frozen=True)
 class Child:
     """What one of them took.
 
     Attributes:
-        seconds: from when its first state was entered to the end of its last attempt.
+        seconds: from when its first state was entered to its end, as `end_of` has it.
         states: how many it entered, each retry counted as one more: what is billed of a STANDARD one.
         lists: how often it listed how long other tasks had taken.
     """
@@ -33,41 +33,62 @@ class Child:
     lists: int = 0
 
 
-def task_of(record: TaskRecord) -> Task:
-    """Return what all attempts at a task have in common, in the order in which a job runs."""
-    return record.stage, not record.sample, record.step, record.partition, record.task
+def end_of(attempts: Iterable[TaskRecord]) -> float:
+    """Return when a task was over, in seconds since 1970: when its race was won, else with its last attempt.
+
+    Who loses a race goes on at work for a while, but nobody waits for that.
+
+    Args:
+        attempts: of one execution at one task.
+    """
+    last: dict[bool, TaskRecord] = {}  # of the first copy, and of the backup
+    for one in sorted(attempts, key=lambda one: one.ended):
+        last[one.backup] = one
+    won = [one.ended for one in last.values() if one.succeeded]
+    return min(won) if won else max(one.ended for one in last.values())
 
 
-def children_of(records: Iterable[TaskRecord], raced: Collection[str] = ()) -> list[Child]:
+def children_of(records: Iterable[TaskRecord], raced: Raced | None = None) -> list[Child]:
     """Return the children whose attempts left records: an execution starts one for each task.
 
     Args:
-        raced: map, reduce: those kinds whose tasks ran with backups.
+        raced: whose tasks ran with backups, as `EventsSummary` has it.
     """
-    attempts: defaultdict[tuple[Task, str], list[TaskRecord]] = defaultdict(list)
+    attempts: defaultdict[tuple[Place, str], list[TaskRecord]] = defaultdict(list)
     for record in records:
-        attempts[task_of(record), record.execution].append(record)
-    return [_child(some, raced=some[0].kind in raced) for some in attempts.values()]
+        attempts[record.place, record.execution].append(record)
+    return [_child(some, raced or {}) for some in attempts.values()]
 
 
-def _child(attempts: Sequence[TaskRecord], *, raced: bool) -> Child:
-    began = min(one.started if one.queued is None else one.queued for one in attempts)
-    seconds = max(0.0, max(one.ended for one in attempts) - began)
-    first = [one.attempt for one in attempts if not one.backup]
+def _child(attempts: Sequence[TaskRecord], raced: Raced) -> Child:
+    phase = attempts[0].stage, attempts[0].kind
+    began = min(map(_entered, attempts))
+    seconds = max(0.0, end_of(attempts) - began)
+    first = [one for one in attempts if not one.backup]
     second = [one for one in attempts if one.backup]
-    retries = max(first, default=0) + max((one.attempt for one in second), default=0)
-    if not raced:
+    retries = _retries(first) + _retries(second)
+    if phase not in raced:
         return Child(seconds, 1 + retries)
-    late = min((one.started if one.queued is None else one.queued for one in second), default=None)
-    lists = _looks(seconds if late is None else max(0.0, late - began))
+    until = min(map(_entered, second)) - began if second else seconds
+    lists = _looks(until) if raced[phase] is None else 0
     states = _RACE_STATES + retries + _ROUND_STATES * lists + (_BACKUP_STATES if second else 0)
     return Child(seconds, states, lists)
+
+
+def _entered(attempt: TaskRecord) -> float:
+    """Return when the state was entered that asked for an attempt, or about when."""
+    return attempt.started if attempt.queued is None else attempt.queued
+
+
+def _retries(attempts: Sequence[TaskRecord]) -> int:
+    """Return how often a state was tried again; a redrive counts from 0 anew."""
+    return max(len(attempts), *(one.attempt + 1 for one in attempts)) - 1 if attempts else 0
 
 
 def _looks(seconds: float) -> int:
     """Return how often an item looks in that time whether it is late: as if half of the tasks never finished.
 
-    That is too often where `speculate` is a number of seconds, or once half of the tasks have finished.
+    That is too often once half of the tasks have finished.
     """
     looks, elapsed = 0, float(_FIRST_PAUSE)
     while elapsed < seconds:

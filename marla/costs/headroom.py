@@ -2,7 +2,8 @@
 
 The peak is what an execution environment held since it started, whichever of its tasks that was for. A worker
 that runs SQL takes up to half of what its function has, and puts the rest on its disk: with less memory it
-holds less, and may take longer.
+holds less, and may take longer. Tasks that an earlier execution had done, and those of a phase that failed,
+do not say how much such tasks hold.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 from collections.abc import Iterator
 from decimal import Decimal
 
-from .advice import Advice
+from .advice import WORTH_A_CHANGE, Advice
 from .alternatives import HEADROOM, NOUNS, ONE_PROCESSOR, with_memory
 from .bill import bill, dollars
 from .prices import Prices
@@ -20,7 +21,7 @@ from .usage import Usage
 LEAST, MOST, STEP = 512, 10240, 128  # MiB: what the template takes, and what is not too fussy
 SHORT = 0.85  # of a function's memory: more is a risk
 WORTH = 0.75  # of a function's memory: a size above that is not worth a deployment
-WORTH_SAVING = Decimal("0.02")  # of what the execution cost
+WORTH_SAVING = Decimal("0.02")  # of what the execution cost, and no less than a cent
 
 
 def memory_advice(usage: Usage, prices: Prices) -> Iterator[Advice]:
@@ -31,7 +32,7 @@ def memory_advice(usage: Usage, prices: Prices) -> Iterator[Advice]:
             memory = sizes.pop()
             if peak > SHORT * memory:
                 yield _short(function, peak, memory)
-            else:
+            elif function in usage.measured:
                 yield from _ample(usage, prices, function, peak, memory)
 
 
@@ -64,7 +65,7 @@ def _ample(usage: Usage, prices: Prices, function: str, peak: int, memory: int) 
     if other is None or other.refusal or enough > WORTH * memory:
         return
     saves = -other.difference[0]
-    if saves < bill(usage, prices).total * WORTH_SAVING:
+    if saves < max(WORTH_A_CHANGE, WORTH_SAVING * bill(usage, prices).total):
         return
     noun = NOUNS[function]
     text = f"{noun.capitalize()}s held {peak:,} of {memory:,} MB at the most: {enough:,} MB would do. "

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from ..phase import kind_of
 
 LAMBDA, LIST, DELETE = "lambda", "list", "delete"  # what a call is to
 
 # The event's type says how a call ended; a call that could not begin has none of Lambda's time.
 _ENDS = {"TaskSucceeded", "TaskFailed", "TaskTimedOut", "TaskStartFailed", "TaskSubmitFailed"}
-_ENDINGS = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"}
+_SUCCEEDED = "ExecutionSucceeded"
+_ENDINGS = {_SUCCEEDED, "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"}
+# By hand, on AWS: "execution redrives are considered as state transitions", and what had failed is run again
+# (docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html). No event says that a Map is entered.
+_REDRIVES = {"ExecutionRedriven", "MapRunRedriven"}
 _THROTTLED = "Lambda.TooManyRequestsException"  # which is answered before any function runs
-_RACES = {"Map with backups": "map", "Reduce with backups": "reduce"}
+_PHASES = {"Map": "map", "Reduce": "reduce"}
+
+Raced = Mapping[tuple[int, str], int | None]
 
 
 @dataclass(frozen=True)
@@ -37,16 +46,24 @@ class EventsSummary:
 
     Attributes:
         states: how many were entered, each of which is a state transition.
-        retries: of calls, each of which is a state transition too.
+        retries: of calls, and redrives by hand: each is a state transition too.
         map_runs: the ARNs of its map runs, in order.
-        raced: map, reduce: whose tasks ran with backups of stragglers.
+        raced: stage and function, map or reduce, whose tasks ran with backups of stragglers: after how many
+            seconds, or None where that followed from how long the others took.
+        ranges: the stages whose partitions are ranges of keys.
+        unfinished: the function, map or reduce, of the phase that it was in last, and did not leave.
+        ended: when it was over; None if it is not.
     """
 
     states: int = 0
     retries: int = 0
     calls: tuple[Call, ...] = ()
     map_runs: tuple[str, ...] = ()
-    raced: frozenset[str] = frozenset()
+    raced: Raced = field(default_factory=dict)
+    ranges: frozenset[int] = frozenset()
+    unfinished: str = ""
+    ended: datetime | None = None
+    succeeded: bool = False
 
     @property
     def deleted_intermediates(self) -> bool:
@@ -64,7 +81,11 @@ def summarise(events: Iterable[Mapping[str, Any]]) -> EventsSummary:
         retries=reading.retries,
         calls=tuple(reading.calls),
         map_runs=tuple(reading.map_runs),
-        raced=frozenset(reading.raced),
+        raced=reading.raced,
+        ranges=frozenset(reading.ranges),
+        unfinished=_PHASES.get(kind_of(reading.state), ""),
+        ended=reading.ended,
+        succeeded=reading.succeeded,
     )
 
 
@@ -76,8 +97,13 @@ class _Reading:
         self.retries = 0
         self.calls: list[Call] = []
         self.map_runs: list[str] = []
-        self.raced: set[str] = set()
-        self._state = ""
+        self.raced: dict[tuple[int, str], int | None] = {}
+        self.ranges: set[int] = set()
+        self.state = ""
+        self.ended: datetime | None = None
+        self.succeeded = False
+        self._stage = 0
+        self._after: int | None = None
         self._calls_of_state = 0
         self._call: tuple[str, datetime] | None = None  # to what, and since when
 
@@ -85,26 +111,45 @@ class _Reading:
         kind = event["type"]
         if kind.endswith("StateEntered"):
             self.states += 1
-            self._state = event["stateEnteredEventDetails"]["name"]
+            self.state = event["stateEnteredEventDetails"]["name"]
             self._calls_of_state = 0
-            if self._state in _RACES:
-                self.raced.add(_RACES[self._state])
+            if kind_of(self.state) != self.state:
+                self.raced[self._stage, _PHASES[kind_of(self.state)]] = self._after
+        elif kind.endswith("StateExited"):
+            self._take(event["stateExitedEventDetails"].get("assignedVariables", {}))
         elif kind == "MapRunStarted":
             self.map_runs.append(event["mapRunStartedEventDetails"]["mapRunArn"])
         elif kind == "TaskScheduled":
             self.retries += self._calls_of_state > 0
             self._calls_of_state += 1
             self._call = _resource(event.get("taskScheduledEventDetails", {})), event["timestamp"]
-        elif kind in _ENDS or kind in _ENDINGS:
-            self._end(event)
+        elif kind in _REDRIVES:
+            self.retries += 1
+            self.ended = None
+        elif kind in _ENDINGS:
+            self.ended, self.succeeded = event["timestamp"], kind == _SUCCEEDED
+            self._end_call(event)
+        elif kind in _ENDS:
+            self._end_call(event)
 
-    def _end(self, event: Mapping[str, Any]) -> None:
+    def _take(self, assigned: Mapping[str, str]) -> None:
+        """Take in the variables that a state assigned: which stage comes, and its options."""
+        if "stage" in assigned:
+            self._stage = json.loads(assigned["stage"])
+        if "config" in assigned:
+            config = json.loads(assigned["config"])
+            seconds = config.get("speculate")
+            self._after = None if isinstance(seconds, bool) else seconds
+            if config.get("partitioning") == "range":
+                self.ranges.add(self._stage)
+
+    def _end_call(self, event: Mapping[str, Any]) -> None:
         if self._call is None:
             return
         (to, since), self._call = self._call, None
         if event.get("taskFailedEventDetails", {}).get("error") != _THROTTLED:
             seconds = (event["timestamp"] - since).total_seconds()
-            self.calls.append(Call(self._state, to, seconds, event["type"] == "TaskSucceeded"))
+            self.calls.append(Call(self.state, to, seconds, event["type"] == "TaskSucceeded"))
 
 
 def _resource(details: Mapping[str, Any]) -> str:

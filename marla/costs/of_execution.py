@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -12,16 +13,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mapreduce.record import TaskRecord
 
+from ..execution import history
+from ..phase import utc_now
 from ..stack import Stack
 from .advice import Advice
 from .alternatives import Alternative, alternatives
 from .bill import Bill, bill
+from .deployment import Deployment
 from .findings import advise
 from .history import EventsSummary, summarise
 from .prices import Prices, prices_in
-from .usage import Deployment, Usage, usage_of
-
-HISTORY_PAGE = 1000
+from .usage import Usage, usage_of
 
 # In a definition as JSON or as YAML; that of all maps is the same parameter of the template.
 _CHILD_TYPE = re.compile(r"\"?ExecutionType\"?\s*:\s*\"?(STANDARD|EXPRESS)\b")
@@ -70,6 +72,7 @@ def of_execution(
     arn: str,
     records: Sequence[TaskRecord],
     events: Sequence[Mapping[str, Any]] | None = None,
+    clock: Callable[[], datetime] = utc_now,
 ) -> Costs:
     """Return the costs of an execution, over or not.
 
@@ -78,13 +81,14 @@ def of_execution(
     Args:
         records: of all attempts at its tasks.
         events: its history, as boto3 gives it; asked for if there is none.
+        clock: says what time it is now.
     """
     asking = _Asking(stack)
     if events is None:
-        none: list[Mapping[str, Any]] = []
-        events = asking.ask(lambda: _history(stack, arn), none, "the history, whose part is missing here")
+        none: list[dict[str, Any]] = []
+        events = asking.ask(lambda: history(stack, arn), none, "the history, whose part is missing here")
     summary = summarise(events)
-    usage = usage_of(records, summary, _deployment(asking, arn, summary))
+    usage = usage_of(records, summary, _deployment(asking, arn, summary), clock())
     return costs(records, usage, prices_in(stack.region))
 
 
@@ -102,13 +106,6 @@ class _Asking:
         except (ClientError, BotoCoreError):
             self.notes.append(f"The cloud did not tell {what}.")
             return otherwise
-
-
-def _history(stack: Stack, arn: str) -> list[Mapping[str, Any]]:
-    pages = stack.sfn.get_paginator("get_execution_history").paginate(
-        executionArn=arn, PaginationConfig={"PageSize": HISTORY_PAGE}
-    )
-    return [event for page in pages for event in page["events"]]
 
 
 def _deployment(asking: _Asking, arn: str, summary: EventsSummary) -> Deployment:
@@ -134,6 +131,7 @@ def _deployment(asking: _Asking, arn: str, summary: EventsSummary) -> Deployment
         reducer_memory=int(parameters.get("ReducerMemory", default.reducer_memory)),
         architecture=parameters.get("Architecture", default.architecture),
         storage_mib=int(parameters.get("WorkerStorage", default.storage_mib)),
+        worker_timeout=int(parameters.get("WorkerTimeout", default.worker_timeout)),
         children=children,
         local=stack.local,
     )

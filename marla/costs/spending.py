@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from .advice import Advice
+from .advice import WORTH_A_CHANGE, Advice
 from .alternatives import Alternative, alternatives
 from .bill import REQUESTS, bill, dollars
 from .prices import Prices
 from .usage import Usage
 
-WORTH_SAVING = Decimal("0.05")  # of what the execution cost
+WORTH_SAVING = Decimal("0.05")  # of what the execution cost, and no less than a cent
 REQUESTS_SHARE = Decimal("0.25")  # of what the execution cost
 _TITLES = {
     "ChildExecutionType=EXPRESS": "EXPRESS children would cost less",
@@ -26,11 +26,12 @@ def spending_advice(usage: Usage, prices: Prices) -> Iterator[Advice]:
     now = bill(usage, prices)
     for other in alternatives(usage, prices):
         wanted = other.option in _TITLES and not (usage.local and other.option in _ON_LAMBDA)
-        if wanted and not other.refusal and -other.difference[1] > WORTH_SAVING * now.total:
+        worth = max(WORTH_A_CHANGE, WORTH_SAVING * now.total)
+        if wanted and not other.refusal and -other.difference[1] > worth:
             yield _cheaper(other, now.total)
     requests = now.parts.get(REQUESTS, Decimal(0))
     tasks = max(1, usage.children)
-    if requests > REQUESTS_SHARE * now.total:
+    if requests > max(WORTH_A_CHANGE, REQUESTS_SHARE * now.total):
         text = (
             f"Requests to S3 are {requests / now.total:.0%} of the bill: {usage.reads:,} reads and "
             f"{usage.writes:,} writes, {(usage.reads + usage.writes) / tasks:.0f} a task. Each reducer asks "

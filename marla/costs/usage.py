@@ -2,8 +2,9 @@
 
 What is an estimate, and in which direction:
 
-- Lambda's time is what the workers measured, with the start of their environment; Lambda's own count is a few
-  milliseconds more. A worker that was killed leaves no record, so its time is missing: the sum is too low.
+- Lambda's time is what the workers measured, with the start of their environment; Lambda's own count is more
+  by the request that writes the record. A worker that was killed leaves none, so its time is missing: the sum
+  is too low. So is that of one that is still at work when its race or its execution is over.
 - Checks and publication are billed as long as Step Functions waited for their answer: too high, by the time
   that it takes to ask.
 - Transitions of children follow from the states that each passes. Where backups watch for stragglers they
@@ -17,50 +18,23 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from mapreduce.record import TaskRecord
+from mapreduce.record import Place, TaskRecord
 
-from .children import Child, Task, children_of, task_of
+from .children import Child, children_of
+from .deployment import FREE_STORAGE_MIB, STANDARD, Deployment
 from .history import LAMBDA, LIST, EventsSummary
+from .notes import notes_of
 
-STANDARD, EXPRESS = "STANDARD", "EXPRESS"
 MAPPERS, REDUCERS, CHECKS, PUBLICATION = "mappers", "reducers", "checks", "publication"
-FREE_STORAGE_MIB = 512
 COPY_PART = 8 << 20  # bytes that boto3 copies with one request; larger objects are copied in such parts
 
 _WORKERS = {"map": MAPPERS, "reduce": REDUCERS}
 _OWN = {"map": CHECKS, "reduce": PUBLICATION}
 _PUBLISH = "Publish result"
 _FUNCTIONS = {"Check job": "map", "Check wave": "map", _PUBLISH: "reduce", "Withdraw result": "reduce"}
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """What is known of the stack, besides what the records tell; by default what the template has.
-
-    Attributes:
-        intermediate_days: until intermediate objects expire; hours are fractions.
-        mapper_memory, reducer_memory: in MiB, and `architecture` of both: for what the records do not say.
-        storage_mib: temporary storage of each function.
-        children: how many were started; None if that is not known.
-        local: whether it is the local cloud, where nothing is billed.
-        notes: sentences about what had to be assumed.
-    """
-
-    child_type: str = STANDARD
-    intermediate_days: int | Decimal = 1
-    mapper_memory: int = 1769
-    reducer_memory: int = 1769
-    architecture: str = "arm64"
-    storage_mib: int = FREE_STORAGE_MIB
-    children: int | None = None
-    local: bool = False
-    notes: tuple[str, ...] = ()
-
-    def memory_of(self, function: str) -> int:
-        """Return the memory of a function, map or reduce, in MiB."""
-        return self.mapper_memory if function == "map" else self.reducer_memory
 
 
 @dataclass(frozen=True)
@@ -92,6 +66,11 @@ class Usage:
         longest_child: in seconds.
         peaks: the most memory in MiB that an environment held, by function; 0 if that is not known.
         slowest: the longest attempt in seconds, by function.
+        measured: the functions whose tasks say what such tasks take: they did some, and left none undone.
+        raced: stage and function, map or reduce, whose tasks ran with backups.
+        ranges: the stages whose partitions are ranges of keys.
+        settled_at: when no worker can be at work any more; None while the execution runs. The loser of a
+            race, and who works for an execution that has failed, may go on after its end, and is billed.
         reads, writes: requests to S3: GET and HEAD; PUT, COPY, POST and LIST.
         intermediate_bytes: kept for `intermediate_days`; `result_bytes`, until the results are deleted.
         local: whether it was the local cloud, where nothing is billed.
@@ -108,6 +87,10 @@ class Usage:
     longest_child: float = 0.0
     peaks: tuple[tuple[str, int], ...] = ()
     slowest: tuple[tuple[str, float], ...] = ()
+    measured: frozenset[str] = frozenset()
+    raced: frozenset[tuple[int, str]] = frozenset()
+    ranges: frozenset[int] = frozenset()
+    settled_at: datetime | None = None
     reads: int = 0
     writes: int = 0
     intermediate_bytes: int = 0
@@ -118,7 +101,10 @@ class Usage:
 
 
 def usage_of(
-    records: Iterable[TaskRecord], summary: EventsSummary, deployed: Deployment | None = None
+    records: Iterable[TaskRecord],
+    summary: EventsSummary,
+    deployed: Deployment | None = None,
+    now: datetime | None = None,
 ) -> Usage:
     """Return what an execution used.
 
@@ -126,12 +112,15 @@ def usage_of(
         records: of all attempts at its tasks.
         summary: of its history.
         deployed: the stack; the template's defaults if it is not known.
+        now: when the records were read, with a time zone; long after the execution's end if it is not given.
     """
     attempts, deployed = list(records), deployed or Deployment()
     children = children_of(attempts, summary.raced)
     unseen = max(0, (deployed.children or 0) - len(children))
     parts = _published(attempts, summary)
     reads, writes = _own_requests(parts, children, summary)
+    settled_at = _settled_at(summary, deployed)
+    late = settled_at if now and settled_at and now < settled_at else None
     return Usage(
         lambdas=_lambdas(attempts, summary, deployed),
         storage_mib=deployed.storage_mib,
@@ -143,6 +132,11 @@ def usage_of(
         longest_child=max((child.seconds for child in children), default=0.0),
         peaks=tuple((kind, max(one.peak_memory_mib for one in some)) for kind, some in _by_kind(attempts)),
         slowest=tuple((kind, max(one.seconds for one in some)) for kind, some in _by_kind(attempts)),
+        measured=frozenset(one.kind for one in attempts if one.succeeded and not one.reused)
+        - {summary.unfinished},
+        raced=frozenset(summary.raced),
+        ranges=summary.ranges,
+        settled_at=settled_at,
         reads=sum(one.reads for one in attempts) + reads,
         writes=sum(one.writes for one in attempts) + writes,
         intermediate_bytes=sum(_outputs(one for one in attempts if not one.reused).values()),
@@ -151,7 +145,7 @@ def usage_of(
         else Decimal(deployed.intermediate_days),
         result_bytes=sum(size for of_result, size in parts if of_result),
         local=deployed.local,
-        notes=_notes(attempts, summary, deployed, unseen),
+        notes=notes_of(attempts, summary, deployed, unseen, late),
     )
 
 
@@ -174,9 +168,9 @@ def _lambdas(
     return tuple(LambdaUse(*key, len(times), sum(times)) for key, times in alike.items())
 
 
-def _outputs(attempts: Iterable[TaskRecord]) -> dict[Task, int]:
+def _outputs(attempts: Iterable[TaskRecord]) -> dict[Place, int]:
     """Return the bytes of each task's output, which all of its attempts write to the same place."""
-    return {task_of(one): one.bytes_out for one in attempts if one.succeeded}
+    return {one.place: one.bytes_out for one in attempts if one.succeeded}
 
 
 def _published(attempts: Sequence[TaskRecord], summary: EventsSummary) -> list[tuple[bool, int]]:
@@ -185,12 +179,13 @@ def _published(attempts: Sequence[TaskRecord], summary: EventsSummary) -> list[t
     The phases of a job are published in their order, the last of them perhaps not.
     """
     outputs = _outputs(attempts)
-    phases = sorted({task[:2] for task in outputs})
+    phases = sorted({(task.stage, not task.sample) for task in outputs})
     times = sum(call.state == _PUBLISH and call.succeeded for call in summary.calls)
     parts = []
-    for phase in phases[:times]:
-        last = max(task[2] for task in outputs if task[:2] == phase)
-        parts += [(phase[1], size) for task, size in outputs.items() if task[:3] == (*phase, last)]
+    for stage, of_result in phases[:times]:
+        sizes = {task: size for task, size in outputs.items() if task[:2] == (stage, not of_result)}
+        last = max(task.step for task in sizes)
+        parts += [(of_result, size) for task, size in sizes.items() if task.step == last]
     return parts
 
 
@@ -213,30 +208,8 @@ def _by_kind(attempts: Sequence[TaskRecord]) -> list[tuple[str, list[TaskRecord]
     return [(kind, some) for kind, some in kinds.items() if some]
 
 
-def _notes(
-    attempts: Sequence[TaskRecord], summary: EventsSummary, deployed: Deployment, unseen: int
-) -> tuple[str, ...]:
-    notes = list(deployed.notes)
-    if deployed.local:
-        notes.insert(0, "The local cloud costs nothing: this is what the same would have cost on AWS.")
-    if any(not one.memory_mib for one in attempts):
-        notes.append(
-            "Some records do not say how much memory their function has: the stack's parameter counts."
-        )
-    if missing := sum(_without_record(attempts)) + unseen:
-        notes.append(
-            f"{missing:,} attempts or more left no record, as those do that still run, or that Lambda "
-            "refuses or kills: what Lambda billed of them is missing here."
-        )
-    if summary.raced:
-        notes.append("How often tasks with backups looked whether they are late is estimated, at the most.")
-    return tuple(notes)
-
-
-def _without_record(attempts: Sequence[TaskRecord]) -> Iterable[int]:
-    """Yield for each task how many attempts must have been made that left no record."""
-    numbers: defaultdict[tuple[Task, str, bool], set[int]] = defaultdict(set)
-    for one in attempts:
-        numbers[task_of(one), one.execution, one.backup].add(one.attempt)
-    for seen in numbers.values():
-        yield max(seen) + 1 - len(seen)
+def _settled_at(summary: EventsSummary, deployed: Deployment) -> datetime | None:
+    if summary.ended is None:
+        return None
+    may_go_on = bool(summary.raced) or not summary.succeeded
+    return summary.ended + timedelta(seconds=deployed.worker_timeout if may_go_on else 0)

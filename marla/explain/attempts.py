@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from mapreduce.record import TaskRecord
+from mapreduce.record import Place, TaskRecord
 from marla import records
 from marla.explain.explanation import Attempt
 from marla.failure import message_of
@@ -23,14 +23,10 @@ _FAILED = {
 _ENDED = {"TaskSucceeded"} | set(_FAILED)
 
 
-class Task(NamedTuple):
-    """Which task an attempt is at; in the words of a record's key."""
+class Task(Place):
+    """Which task an attempt is at, as what a worker is asked to do says it, or a record's key."""
 
-    stage: int
-    sample: bool
-    step: int
-    partition: int
-    task: int
+    __slots__ = ()
 
     @classmethod
     def of(cls, asked: Mapping[str, Any]) -> Task | None:

@@ -20,7 +20,14 @@ FURTHEST = 64 << 10  # and where records have a length of their own, at most
 WIDTH = 160  # characters of a line that are shown
 MOST = 64 << 20  # bytes that are decompressed to reach the place
 CHUNK = 1 << 20
-_SMALLER = "InvalidRange"
+_REFUSALS = {
+    "InvalidRange": "the object has become shorter since, and ends before it",
+    "NoSuchKey": "the object is gone",
+    "NoSuchBucket": "the object's bucket is gone",
+    "404": "the object is gone",
+    "AccessDenied": "your credentials may not read the object",
+    "403": "your credentials may not read the object",
+}
 ANOTHER = "the object has been written again since the job listed it, so these need not be the lines it read"
 
 
@@ -68,9 +75,7 @@ def read(stack: Stack, place: Place) -> Excerpt:
         etag, data = (_decompressed if place.compression else _ranged)(stack, place, before, behind)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code == _SMALLER:
-            return Excerpt(place.uri, note="the object has become shorter since, and ends before it")
-        return Excerpt(place.uri, note=f"your credentials cannot read it ({code})")
+        return Excerpt(place.uri, note=_REFUSALS.get(code, f"it could not be read: {error}"))
     except (BotoCoreError, *DAMAGE) as error:
         return Excerpt(place.uri, note=f"it could not be read: {error}")
     is_another = place.etag and etag and etag.strip('"') != place.etag.strip('"')

@@ -104,6 +104,7 @@ class Explanation:
         command: what continues the job, if that can help.
         child: the ARN of the failed task's own execution.
         url: where the AWS console shows that, or else the execution.
+        notes: what would be told beside, had the cloud not refused it; in sentences.
     """
 
     execution: str
@@ -121,6 +122,7 @@ class Explanation:
     command: str = ""
     child: str = ""
     url: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -153,6 +155,7 @@ class Explanation:
             "command": self.command,
             "child": self.child,
             "url": self.url,
+            "notes": list(self.notes),
         }
         return _known(told)
 

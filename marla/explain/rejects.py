@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from mapreduce.layout import stage_prefix
 from marla.explain.explanation import Rejected
 from marla.stack import Stack
@@ -17,19 +15,13 @@ _ENOUGH = 128 << 10  # bytes of an object: three records as long as they are kep
 
 
 def first(stack: Stack, job: str, stage: int, *, sample: bool) -> tuple[Rejected, ...]:
-    """Return the first records that a stage has set aside, in the order of its input.
-
-    None, if they cannot be read.
-    """
+    """Return the first records that a stage has set aside, in the order of its input."""
     folder = f"{stage_prefix(job, stage, sample=sample)}rejects/"
     found: list[Rejected] = []
-    try:
-        for key in _keys(stack, folder):
-            found += _rejects(stack, key)
-            if len(found) >= SHOWN:
-                break
-    except (ClientError, BotoCoreError):
-        return ()
+    for key in _keys(stack, folder):
+        found += _rejects(stack, key)
+        if len(found) >= SHOWN:
+            break
     return tuple(found[:SHOWN])
 
 

@@ -6,20 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from mapreduce import catalogue
-from mapreduce.errors import MarlaError
-from mapreduce.formats import Fixed, format_from
 from mapreduce.record import TaskRecord
 from marla import advice, execution, failure, items, past
-from marla.errors import CloudError
 from marla.execution import Progress
-from marla.explain import attempts, excerpt, logs, rejects
+from marla.explain import attempts, excerpt, lengths, logs, rejects
 from marla.explain.attempts import Task
 from marla.explain.excerpt import Place
 from marla.explain.explanation import Attempt, Excerpt, Explanation, Log, Rejected
+from marla.explain.extras import Extras
 from marla.failure import Failure, Found
 from marla.items import Listed
 from marla.stack import Stack
@@ -39,7 +35,6 @@ _CONSOLES = {
     "aws-us-gov": "console.amazonaws-us-gov.com",
     "aws-cn": "console.amazonaws.cn",
 }
-_UNREAD = (ClientError, BotoCoreError, CloudError)
 
 
 @dataclass(frozen=True)
@@ -65,32 +60,32 @@ def explain(
     found = failure.search(stack, arn, progress)
     if found is None:
         return None
-    told = found.failure
+    told, extras = found.failure, Extras()
     name = arn.rpartition(":")[2]
-    job = _job(stack, name, found)
-    traces = _traces(stack, arn, progress, found, job)
-    set_aside: tuple[Rejected, ...] = ()
-    if told.name == TOO_MANY:
-        set_aside = rejects.first(stack, job, progress.stage, sample=progress.sampling)
-    if where is None:
-        where = "" if stack.local else f" --stack {stack.name} --region {stack.region}"
+    traces = _traces(stack, arn, progress, found, extras)
+    set_aside, length = _set_aside(stack, name, progress, extras) if told.name == TOO_MANY else ((), 0)
     child = found.item.arn if found.item else found.records[-1].child if found.records else ""
+    unknown: Mapping[str, int] = {"": len(found.others)}
+    others = extras.read("the errors of other failed tasks", lambda: _errors(stack, found.others), unknown)
     return Explanation(
         execution=arn,
         status=progress.status,
         failure=told,
         seconds=progress.seconds,
         reached=_reached(progress),
-        excerpt=_excerpt(stack, found, set_aside),
+        excerpt=_excerpt(stack, found, set_aside, length),
         attempts=traces.attempts,
         log=traces.log,
         rejects=set_aside,
         traceback=found.traceback,
-        others=_errors(stack, found.others),
+        others=others,
         next=(told.advice,) if told.advice else (),
-        command=advice.command_to_resume(told.name, told.cause, name, progress, where),
+        command=advice.command_to_resume(
+            told.name, told.cause, name, progress, options_of(stack) if where is None else where
+        ),
         child=child,
         url="" if stack.local else console_url(child if found.item else arn, stack.region),
+        notes=tuple(extras.notes),
     )
 
 
@@ -105,18 +100,16 @@ def lost(arn: str, death: str) -> Explanation:
     return Explanation(arn, "LOST", Failure("LocalCloudDied", cause, advice=again), next=(again,))
 
 
+def options_of(stack: Stack) -> str:
+    """Return the options, behind a space, that say in a command which cloud a stack is in."""
+    return "" if stack.local else advice.options_of(stack.name, stack.region)
+
+
 def console_url(arn: str, region: str) -> str:
     """Return where the AWS console shows an execution."""
     console = _CONSOLES.get(arn.split(":")[1], _CONSOLES["aws"])
-    return f"https://{region}.{console}/states/home?region={region}#/v2/executions/details/{arn}"
-
-
-def _job(stack: Stack, name: str, found: Found) -> str:
-    """Return the job's id: another than the execution's name if that resumes a job."""
-    if found.item and isinstance(found.item.task.get("id"), str):
-        return str(found.item.task["id"])
-    before = past.find(stack, name) if found.failure.name == TOO_MANY else None
-    return before.job if before else name
+    shown = quote(arn, safe=":")
+    return f"https://{region}.{console}/states/home?region={region}#/v2/executions/details/{shown}"
 
 
 def _reached(progress: Progress) -> str:
@@ -127,22 +120,31 @@ def _reached(progress: Progress) -> str:
     return f"{phase.name}: {phase.succeeded:,} of {phase.total:,} tasks were done"
 
 
-def _traces(stack: Stack, arn: str, progress: Progress, found: Found, job: str) -> _Traces:
+def _traces(stack: Stack, arn: str, progress: Progress, found: Found, extras: Extras) -> _Traces:
     """Return the attempts at what failed, and the last lines of the log of the one that ended it."""
     if found.item:
-        task = Task.of(found.item.task)
-        told_of = attempts.told(attempts.history(stack, found.item.arn))
-        made = attempts.all_of(told_of, _records(stack, job, task, found.item.arn) if task else ())
+        child, task = found.item.arn, Task.of(found.item.task)
+        told_of = attempts.told(_history(stack, child, extras))
+        left: Sequence[TaskRecord] = ()
+        if task:
+            job = str(found.item.task.get("id", ""))
+            what = "the records of its attempts"
+            left = extras.read(what, lambda: attempts.of_task(stack, job, task, child), [])
+        made = attempts.all_of(told_of, left)
         return _Traces(made, _log(stack, "reduce" if task and task.step else "map", made))
     if found.records:
         made = tuple(attempts.recorded(record) for record in found.records)
         return _Traces(made, _log(stack, found.records[-1].kind, made))
     if progress.status == "FAILED" and progress.state in WORKERS:
         state, kind = WORKERS[progress.state]
-        made = attempts.all_of(attempts.told(_since(state, attempts.history(stack, arn)), state), ())
+        made = attempts.all_of(attempts.told(_since(state, _history(stack, arn, extras)), state), ())
         is_of_process = found.failure.name.startswith(_OF_PROCESS)
         return _Traces(made, _log(stack, kind, made) if is_of_process else None)
     return _Traces()
+
+
+def _history(stack: Stack, arn: str, extras: Extras) -> list[dict[str, Any]]:
+    return extras.read("the history of its attempts", lambda: attempts.history(stack, arn), [])
 
 
 def _since(state: str, events: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
@@ -153,14 +155,6 @@ def _since(state: str, events: Sequence[dict[str, Any]]) -> Sequence[dict[str, A
         if event.get("stateEnteredEventDetails", {}).get("name") == state
     ]
     return events[entries[-1] :] if entries else events
-
-
-def _records(stack: Stack, job: str, task: Task, child: str) -> list[TaskRecord]:
-    """Return the records of a task's attempts; none, if these cannot be read."""
-    try:
-        return attempts.of_task(stack, job, task, child)
-    except _UNREAD:
-        return []
 
 
 def _log(stack: Stack, kind: str, made: Sequence[Attempt]) -> Log | None:
@@ -178,10 +172,32 @@ def _errors(stack: Stack, others: Sequence[Listed]) -> Mapping[str, int]:
     return dict(counts)
 
 
-def _excerpt(stack: Stack, found: Found, set_aside: Sequence[Rejected]) -> Excerpt | None:
-    """Return the lines of the input around the place that the failure is about."""
+def _set_aside(
+    stack: Stack, name: str, progress: Progress, extras: Extras
+) -> tuple[tuple[Rejected, ...], int]:
+    """Return the first records that a stage set aside, and how long each is, or 0 if they are lines."""
+    before = extras.read("what the execution was asked for", lambda: past.find(stack, name), None)
+    job = before.job if before else name
+    none: tuple[Rejected, ...] = ()
+    first = extras.read(
+        "the records that were set aside",
+        lambda: rejects.first(stack, job, progress.stage, sample=progress.sampling),
+        none,
+    )
+    if not before or not first or progress.stage:  # a later stage reads the lines that one before it wrote
+        return first, 0
+    return first, lengths.of_object(before.asked, first[0].object)
+
+
+def _excerpt(stack: Stack, found: Found, set_aside: Sequence[Rejected], length: int) -> Excerpt | None:
+    """Return the lines of the input around the place that the failure is about.
+
+    Args:
+        length: of each record that was set aside, or 0 if they are lines.
+    """
     if set_aside:
-        return excerpt.read(stack, Place(set_aside[0].object, set_aside[0].offset))
+        first = set_aside[0]
+        return excerpt.read(stack, Place(first.object, first.offset, record_bytes=length))
     told = found.failure
     if not told.object or told.offset is None:
         return None
@@ -191,18 +207,5 @@ def _excerpt(stack: Stack, found: Found, set_aside: Sequence[Rejected]) -> Excer
         for piece in task.get("pieces") or []
         if f"s3://{task.get('bucket')}/{piece.get('key')}" == told.object
     ]
-    place = Place(told.object, told.offset, etags[0] if etags else "", _record_bytes(task))
+    place = Place(told.object, told.offset, etags[0] if etags else "", lengths.of_task(task))
     return excerpt.read(stack, place)
-
-
-def _record_bytes(task: Mapping[str, Any]) -> int:
-    """Return the length of each record of a task's input, or 0 if its records are lines."""
-    job = task.get("job")
-    if not isinstance(job, str):  # a query
-        return 0
-    try:
-        default = catalogue.of_one_stage(job).format
-        found = format_from(task["format"], default) if task.get("format") else default
-    except MarlaError:  # a job that is not in this catalogue
-        return 0
-    return found.length if isinstance(found, Fixed) else 0

@@ -30,6 +30,7 @@ def explanation(console: Console, found: Explanation) -> None:
         _traceback(found),
         _attempts(found),
         _log(found),
+        [_text(note) for note in found.notes],
         _url(found),
         _end(found),
     ):

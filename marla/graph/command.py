@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from .. import past
+from mapreduce.record import TaskRecord
+
+from .. import past, records
 from ..clouds import connect
 from ..console import say
 from ..errors import CloudError, UsageError
-from ..overlay import MapCounts, counts_of, overlay_of
+from ..execution import Progress, update
+from ..overlay import counts_of, has_backups, overlay_of
+from ..past import Past
+from ..phase import utc_now
 from ..pipelines import DEFINITION
 from ..stack import Stack
 from ..visits import Visits
@@ -23,7 +27,6 @@ from .mermaid import mermaid
 from .status import StateStatus
 from .svg import render
 
-PAGE = 1000  # events of a history, as many as there can be
 _SUFFIXES = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid", ".md": "mermaid"}
 Overlay = dict[str, StateStatus]
 
@@ -42,8 +45,8 @@ def run(options: argparse.Namespace) -> int:
         stack = connect(options)
         before = past.found(stack, past.name_of(stack, options.execution))
         graph = graph_of(_definition_of(stack, before.arn))
-        overlay = of_execution(stack, before.arn, graph)
-        title = f"Execution {before.name}: {before.status.lower().replace('_', ' ')}"
+        progress, overlay = of_execution(stack, before, graph)
+        title = f"Execution {before.name}: {progress.status.lower().replace('_', ' ')}"
     elif options.stack:
         stack = connect(options)
         described = stack.sfn.describe_state_machine(stateMachineArn=stack.state_machine)
@@ -61,23 +64,22 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def of_execution(stack: Stack, arn: str, graph: Graph) -> Overlay:
-    """Return how far an execution is, or how it ended: read from all of its history, and its map runs."""
-    status = stack.sfn.describe_execution(executionArn=arn)["status"]
-    visits = Visits()
-    for page in stack.sfn.get_paginator("get_execution_history").paginate(
-        executionArn=arn, includeExecutionData=False, PaginationConfig={"PageSize": PAGE}
-    ):
-        for event in page["events"]:
-            visits.see(event)
-    runs = {run: _counts(stack, run) for runs in visits.map_runs.values() for run in runs}
-    return overlay_of(graph, visits.states(datetime.now(UTC), status), counts_of(visits.map_runs, runs))
+def of_execution(stack: Stack, before: Past, graph: Graph) -> tuple[Progress, Overlay]:
+    """Return how far an execution is, or how it ended: from all of its history, its map runs, its records."""
+    progress, visits = Progress(), Visits()
+    update(stack, before.arn, progress, visits.see)
+    states = visits.states(utc_now(), progress.status)
+    done = _records(stack, before) if has_backups(graph, states) else None
+    return progress, overlay_of(graph, states, counts_of(visits.map_runs, progress.phases), done)
 
 
-def _counts(stack: Stack, run: str) -> MapCounts:
-    counts = stack.sfn.describe_map_run(mapRunArn=run)["itemCounts"]
-    failed = counts["failed"] + counts["timedOut"]
-    return MapCounts(counts["total"], counts["succeeded"], counts["running"], failed)
+def _records(stack: Stack, before: Past) -> list[TaskRecord] | None:
+    """Return the records of an execution's tasks, or None if they cannot be read: backups alone need them."""
+    try:
+        return records.of_execution(stack, before.job, before.name)
+    except (BotoCoreError, ClientError, CloudError) as error:
+        say(f"Backups are not counted, for the records of tasks cannot be read: {error}")
+        return None
 
 
 def _definition_of(stack: Stack, arn: str) -> str:

@@ -95,7 +95,10 @@ def graph_of(definition: str) -> Graph:
             document = yaml.safe_load(definition)
         except yaml.YAMLError as error:
             raise DefinitionError(f"the definition is neither JSON nor YAML: {error}") from error
-    graph = _graph(document, "the definition")
+    try:
+        graph = _graph(document, "the definition")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DefinitionError(f"the definition is none that Step Functions takes: {error!r}") from error
     names = [node.name for node in graph.walk()]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -116,7 +119,9 @@ def _graph(document: Any, where: str) -> Graph:
 
 
 def _node(name: str, state: Any) -> Node:
-    if not isinstance(state, Mapping) or "Type" not in state:
+    if not isinstance(name, str):
+        raise DefinitionError(f"{name!r}: is no name of a state, which is a text")
+    if not isinstance(state, Mapping) or not isinstance(state.get("Type"), str):
         raise DefinitionError(f"{name}: has no Type; a state is an object with one")
     insides = [state[field] for field in ("ItemProcessor", "Iterator") if field in state]
     insides += state.get("Branches", [])
@@ -140,7 +145,7 @@ def _edges(name: str, state: Mapping[str, Any]) -> list[Edge]:
     """Return the edges out of a state, one to each other state, in the definition's order."""
     found: list[Edge] = []
     for choice in state.get("Choices", []):
-        found.append(Edge(name, choice["Next"], "choice", choice.get("Comment", "")))
+        found.append(Edge(name, choice["Next"], "choice", " ".join(choice.get("Comment", "").split())))
     if "Default" in state:
         found.append(Edge(name, state["Default"], "default"))
     if "Next" in state:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..durations import seconds_text
+
 # A symbol for each status, so that none is told by its colour alone; of characters that no font has as emoji.
 SYMBOLS = {"idle": "", "running": "►", "succeeded": "✓", "failed": "✕", "caught": "!", "stopped": "■"}
 WORDS = {
@@ -89,13 +91,3 @@ class StateStatus:
         if self.done is None:
             return ""
         return f"{self.done:,}" if self.total is None else f"{self.done:,} of {self.total:,}"
-
-
-def seconds_text(seconds: float) -> str:
-    """Return a time for people: 1.2 s, 2 min 3 s, 1 h 2 min."""
-    if seconds < 99.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60} min"

@@ -64,8 +64,21 @@ def worked(records: Iterable[TaskRecord]) -> list[TaskRecord]:
     return [record for record in records if record.succeeded and not record.reused]
 
 
+def began(record: TaskRecord) -> float:
+    """Return when an attempt began, in seconds since 1970: its cold start, if it had one, is part of it."""
+    return record.started - record.init_seconds
+
+
+def took(record: TaskRecord) -> float:
+    """Return the seconds from when an attempt began to its end."""
+    return record.ended - began(record)
+
+
 def straggler_seconds(attempts: Iterable[TaskRecord]) -> float:
-    """Return the seconds from which on an attempt of a step is a straggler; endless if no task was done."""
+    """Return from how many seconds on an attempt of a step is a straggler; endless if no task was done.
+
+    Cold starts are not its fault: they do not count.
+    """
     seconds = [record.seconds for record in worked(attempts)]
     if not seconds:
         return float("inf")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from statistics import median
 
@@ -55,10 +55,15 @@ class Balance:
         return median(self.records)
 
 
-def balances_of(records: Iterable[TaskRecord]) -> list[Balance]:
-    """Return the balance of each stage that reduced several partitions. Samples of keys are passed over."""
+def balances_of(records: Iterable[TaskRecord], reduced: Collection[int]) -> list[Balance]:
+    """Return the balance of each stage that reduced several partitions. Samples of keys are passed over.
+
+    Args:
+        reduced: the stages whose first reduce step is over. Of others some partitions are not known yet, or
+            only in part, which says nothing of how even they are.
+    """
     done = [record for record in counted(records) if record.step and not record.sample]
-    stages = sorted({record.stage for record in done})
+    stages = sorted({record.stage for record in done if record.stage in reduced})
     balances = []
     for stage in stages:
         of_stage = [record for record in done if record.stage == stage]
@@ -69,5 +74,6 @@ def balances_of(records: Iterable[TaskRecord]) -> list[Balance]:
             if record.step == 1:
                 read[record.partition] += record.records_in
         if count > 1:
-            balances.append(Balance(f"Stage {stage}" if len(stages) > 1 else "Partitions", read, seconds))
+            name = f"Stage {stage}" if len({record.stage for record in done}) > 1 else "Partitions"
+            balances.append(Balance(name, read, seconds))
     return balances

@@ -73,7 +73,8 @@ def flow(steps: list[Step], what: str) -> Spec:
 
 
 def spans(steps: list[Step]) -> Spec:
-    """Return the chart of what a task of each step spent its time on."""
+    """Return the chart of what a task spent its time on, of each step in which one was done."""
+    steps = [step for step in steps if step.spans]
     values = [
         {
             "step": step.name,

@@ -8,9 +8,10 @@ from typing import Any
 from .. import failure, past, records
 from ..costs import of_execution as costs
 from ..execution import Progress, update
+from ..explain.search import options_of
 from ..graph.definition import graph_of
 from ..graph.svg import render
-from ..overlay import MapCounts, counts_of, overlay_of
+from ..overlay import counts_of, overlay_of
 from ..past import Past
 from ..stack import Stack
 from ..visits import Visits
@@ -39,24 +40,16 @@ def gathered(stack: Stack, execution: str) -> Report:
     definition = stack.sfn.describe_state_machine_for_execution(executionArn=before.arn)["definition"]
     graph = graph_of(definition)
     states = visits.states(progress.stopped or made, progress.status)
-    overlay = overlay_of(graph, states, _counts(visits, progress), done)
+    overlay = overlay_of(graph, states, counts_of(visits.map_runs, progress.phases), done)
     return report_of(
         _execution(stack, before, progress, made),
         done,
+        {phase.stage for phase in progress.phases if phase.step == 1 and not phase.sample and phase.exited},
         costs.of_execution(stack, before.arn, done, events),
         render(graph, overlay, prefix="report", title="The state machine as executed"),
         failure.find(stack, before.arn, progress),
         made,
     )
-
-
-def _counts(visits: Visits, progress: Progress) -> dict[str, MapCounts]:
-    runs = {
-        phase.map_run: MapCounts(phase.total, phase.succeeded, phase.running, phase.failed)
-        for phase in progress.phases
-        if phase.map_run
-    }
-    return counts_of(visits.map_runs, runs)
 
 
 def _execution(stack: Stack, before: Past, progress: Progress, made: datetime) -> Execution:
@@ -66,6 +59,7 @@ def _execution(stack: Stack, before: Past, progress: Progress, made: datetime) -
         stack=stack.name,
         region=stack.region,
         local=stack.local,
+        where=options_of(stack),
         status=progress.status,
         started=progress.started or made,
         stopped=progress.stopped if progress.finished else None,

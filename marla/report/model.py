@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ class Execution:
     """An execution as Step Functions knows it.
 
     Attributes:
+        where: the options, behind a space, that say in a command which cloud it is in.
         asked: its input, which may be any JSON; `output` is None until it has succeeded.
         stopped: None while it runs; `state` is what it was at last.
         resumes: the name of the execution whose job it continues, or nothing.
@@ -32,6 +33,7 @@ class Execution:
     stack: str
     region: str
     local: bool
+    where: str
     status: str
     started: datetime
     stopped: datetime | None
@@ -119,6 +121,7 @@ class Report:
 def report_of(  # noqa: PLR0913 - what there is to an execution
     execution: Execution,
     records: Sequence[TaskRecord],
+    reduced: Collection[int],
     costs: Costs,
     graph: str,
     failure: Failure | None,
@@ -128,6 +131,7 @@ def report_of(  # noqa: PLR0913 - what there is to an execution
 
     Args:
         records: of the execution's attempts, in any order.
+        reduced: the stages whose first reduce step is over.
     """
     start = execution.started.timestamp()
     steps = steps_of(records, start)
@@ -138,7 +142,7 @@ def report_of(  # noqa: PLR0913 - what there is to an execution
         graph=graph,
         steps=steps,
         timeline=timeline_of(records, start),
-        balances=balances_of(records),
+        balances=balances_of(records, reduced),
         headrooms=headrooms_of(records),
         totals=totals_of(steps, records),
         costs=costs,

@@ -103,7 +103,7 @@ def _row(report: Report, bar: Bar) -> dict[str, Any]:
         "task": place,
         "attempt": record.attempt + 1,
         "began": seconds_text(max(0, bar.begin) / 1000),
-        "took": seconds_text(record.seconds),
+        "took": seconds_text(bar.took / 1000),
         "read": f"{plural(record.records_in, 'record')}, {size_text(record.bytes_in)}",
         "memory": f"{record.peak_memory_mib:,} MB" if record.peak_memory_mib else "",
         "marks": _marks(bar),
@@ -134,7 +134,8 @@ def _data(report: Report) -> dict[str, Any]:
     if line.bars:
         drawn |= {"load": timeline_charts.load(line, unit), "timeline": timeline_charts.timeline(line, unit)}
         drawn |= {f"flow-{what}": charts.flow(report.steps, what) for what in ("records", "bytes")}
-        drawn["spans"] = charts.spans(report.steps)
+        if any(step.spans for step in report.steps):
+            drawn["spans"] = charts.spans(report.steps)
     drawn |= {f"balance-{number}": charts.balance(one) for number, one in enumerate(report.balances)}
     if report.headrooms:
         drawn["memory"] = charts.memory(report.headrooms)

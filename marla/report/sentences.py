@@ -50,7 +50,10 @@ def of_flow(steps: list[Step]) -> str:
 
 def of_spans(steps: list[Step]) -> str:
     """Say what the tasks of all steps spent most of their time on."""
-    times = {name: sum(step.spans[name] * (step.tasks - step.reused) for step in steps) for name in SPANS}
+    times = {
+        name: sum(step.spans[name] * (step.tasks - step.reused) for step in steps if step.spans)
+        for name in SPANS
+    }
     whole = sum(times.values())
     if not whole:
         return "No task has been done yet."

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from mapreduce.record import TaskRecord
+from mapreduce.record import Place, TaskRecord
 
-from .attempts import StepKey, counted, in_steps, straggler_seconds, worked
+from ..costs.children import end_of
+from .attempts import StepKey, began, counted, in_steps, straggler_seconds, took, worked
 
 # What a task's time goes to, in order.
 SPANS = ("waiting", "starting", "reading", "computing", "writing")
@@ -22,9 +24,10 @@ class Step:
         tasks: that were done; `reused` of them by an earlier execution of the job.
         attempts: that left a record; `failed` of them failed, `backups` were backups, `cold` cold starts.
         stragglers: attempts that took much longer than others.
-        median, slowest: of the attempts that did a task.
+        began: when the first attempt did, with its cold start; `ended` when the last task was over.
+        median, slowest: of the attempts that did a task, with their cold starts; None if there is none.
         worker_seconds: of all attempts together.
-        spans: the mean seconds of a task's parts, as SPANS names them.
+        spans: the mean seconds of a task's parts, as SPANS names them; empty if no attempt did a task.
     """
 
     key: StepKey
@@ -43,8 +46,8 @@ class Step:
     rejects: int
     began: float
     ended: float
-    median: float
-    slowest: float
+    median: float | None
+    slowest: float | None
     worker_seconds: float
     spans: Mapping[str, float]
 
@@ -67,7 +70,7 @@ def steps_of(records: Iterable[TaskRecord], start: float) -> list[Step]:
 
 def _step(key: StepKey, name: str, attempts: list[TaskRecord], start: float) -> Step:
     done = counted(attempts)
-    seconds = [record.seconds for record in worked(attempts)]
+    at_work = worked(attempts)
     slow = straggler_seconds(attempts)
     return Step(
         key=key,
@@ -78,24 +81,31 @@ def _step(key: StepKey, name: str, attempts: list[TaskRecord], start: float) -> 
         failed=sum(not record.succeeded for record in attempts),
         backups=sum(record.backup for record in attempts),
         cold=sum(record.cold_start for record in attempts),
-        stragglers=sum(one >= slow for one in seconds),
+        stragglers=sum(record.seconds >= slow for record in at_work),
         records_in=sum(record.records_in for record in done),
         records_out=sum(record.records_out for record in done),
         bytes_in=sum(record.bytes_in for record in done),
         bytes_out=sum(record.bytes_out for record in done),
         rejects=sum(record.rejects for record in done),
-        began=min(record.started for record in attempts) - start,
-        ended=max(record.ended for record in attempts) - start,
-        median=median(seconds) if seconds else 0.0,
-        slowest=max(seconds, default=0.0),
+        began=max(0.0, min(map(began, attempts)) - start),
+        ended=_ended(attempts) - start,
+        median=median(map(took, at_work)) if at_work else None,
+        slowest=max(map(took, at_work), default=None),
         worker_seconds=sum(record.seconds for record in attempts),
         spans=_spans(worked(done)),
     )
 
 
+def _ended(attempts: Iterable[TaskRecord]) -> float:
+    tasks: defaultdict[Place, list[TaskRecord]] = defaultdict(list)
+    for record in attempts:
+        tasks[record.place].append(record)
+    return max(map(end_of, tasks.values()))
+
+
 def _spans(done: list[TaskRecord]) -> dict[str, float]:
     parts = [spans_of(record) for record in done]
-    return {name: fmean(part[name] for part in parts) if parts else 0.0 for name in SPANS}
+    return {name: fmean(part[name] for part in parts) for name in SPANS} if parts else {}
 
 
 def spans_of(record: TaskRecord) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mapreduce.record import TaskRecord
 
-from .attempts import StepKey, in_steps, step_of, straggler_seconds
+from .attempts import StepKey, began, in_steps, step_of, straggler_seconds
 
 
 class Mark(IntFlag):
@@ -44,6 +44,11 @@ class Bar:
     lane: int
     marks: Mark
 
+    @property
+    def took(self) -> int:
+        """How long it took, in milliseconds, with its cold start."""
+        return self.end - self.begin
+
 
 @dataclass(frozen=True)
 class Timeline:
@@ -68,7 +73,7 @@ class Timeline:
         place = {error: number for number, error in enumerate(errors)}
         columns: dict[str, list[Any]] = {
             "begin": [bar.begin for bar in self.bars],
-            "took": [bar.end - bar.begin for bar in self.bars],
+            "took": [bar.took for bar in self.bars],
             "init": [round(bar.record.init_seconds * 1000) for bar in self.bars],
             "step": [bar.step for bar in self.bars],
             "lane": [bar.lane for bar in self.bars],
@@ -85,7 +90,7 @@ class Timeline:
 
     def slowest(self, count: int) -> list[Bar]:
         """Return the attempts that took longest, the longest first."""
-        return sorted(self.bars, key=lambda bar: (-bar.record.seconds, bar.begin))[:count]
+        return sorted(self.bars, key=lambda bar: (-bar.took, bar.begin))[:count]
 
     def failed(self, count: int) -> list[Bar]:
         """Return the first attempts that failed."""
@@ -165,8 +170,7 @@ def thinned(load: list[tuple[int, int]], points: int = 600) -> list[tuple[int, i
 
 
 def _span(record: TaskRecord, start: float) -> tuple[int, int]:
-    begin = record.started - record.init_seconds - start
-    return round(begin * 1000), round((record.ended - start) * 1000)
+    return round((began(record) - start) * 1000), round((record.ended - start) * 1000)
 
 
 def _marks(record: TaskRecord, slow: dict[StepKey, float]) -> Mark:

@@ -12,7 +12,11 @@ _CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 
 
 def seconds_text(seconds: float) -> str:
-    """Return a time for people: 0.12 s, 12.3 s, 2 min 05 s, 1 h 02 min."""
+    """Return a time for people: 0.12 s, 12.3 s, 2 min 05 s, 1 h 02 min.
+
+    Other than that of `marla.durations`, which is for what goes on, to the hundredth, by which short tasks
+    can be compared, and with two digits of what is smaller, which align in tables.
+    """
     if round(seconds, 1) < 60:
         return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
     whole = round(seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,6 +57,11 @@ class Events:
         for name in names:
             self.add(f"{kind}StateEntered", 1.0, stateEnteredEventDetails={"name": name})
         return self
+
+    def assign(self, **variables: Any) -> Events:
+        """Leave a Pass state that assigns some variables."""
+        details = {"name": "", "assignedVariables": {name: json.dumps(variables[name]) for name in variables}}
+        return self.add("PassStateExited", stateExitedEventDetails=details)
 
     def call(self, resource: str, seconds: float, *, error: str = "") -> Events:
         """Call lambda or an operation of S3, in the state that was entered last."""

@@ -108,6 +108,8 @@ class FakeCloud:
         self.late = 0  # how often items are not listed yet
         self.log: list[Event] = []
         self.log_refusal = ""
+        self.history_refusal = ""
+        self.refused = ""  # the ARN of an execution that cannot be described
         self.requests: Counter[str] = Counter()
 
     def stack(self, *, local: bool = False) -> Stack:
@@ -142,6 +144,8 @@ class FakeCloud:
 
     def describe_execution(self, executionArn: str) -> Event:  # noqa: N803
         self.requests["describe_execution"] += 1
+        if executionArn == self.refused:
+            raise refusal("ThrottlingException")
         if executionArn not in self.described:
             raise refusal("ExecutionDoesNotExist")
         return self.described[executionArn]
@@ -153,6 +157,8 @@ class FakeCloud:
         maxResults: int,  # noqa: N803
     ) -> Event:
         assert reverseOrder
+        if self.history_refusal and executionArn in self.children:
+            raise refusal(self.history_refusal)
         return {"events": self.histories[executionArn][::-1][:maxResults]}
 
     def describe_map_run(self, mapRunArn: str) -> Event:  # noqa: N803

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from marla.progress import TASK_FAILED
 from marla.stack import Stack
 
 START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -130,7 +131,7 @@ class Simulation:
                 self._count(arn)  # it is tried again, and runs all the while
             if self._done == self.failing:
                 self._count(arn, running=0, failed=1)
-                self._add("MapRunFailed")
+                self._add("MapRunFailed", mapRunFailedEventDetails={"error": TASK_FAILED})
                 return False
             self._done += 1
             self._count(arn, running=0, succeeded=task + 1)

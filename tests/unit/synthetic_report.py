@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ def execution(**known: Any) -> Execution:
         "stack": "marla",
         "region": "us-east-1",
         "local": False,
+        "where": " --stack marla --region us-east-1",
         "status": "SUCCEEDED",
         "started": started,
         "stopped": started + timedelta(seconds=90),
@@ -46,12 +47,17 @@ def execution(**known: Any) -> Execution:
 
 
 def report(
-    records: Sequence[TaskRecord], failure: Failure | None = None, definition: str = GRAPH, **known: Any
+    records: Sequence[TaskRecord],
+    failure: Failure | None = None,
+    definition: str = GRAPH,
+    reduced: Collection[int] | None = None,
+    **known: Any,
 ) -> Report:
-    """The report of an execution that left some records."""
+    """The report of an execution that left some records; of all stages, `reduced` are those that were."""
     return report_of(
         execution(**known),
         records,
+        {record.stage for record in records} if reduced is None else reduced,
         costs(records, usage_of(records, summarise([])), prices_in("us-east-1")),
         render(graph_of(definition), prefix="report"),
         failure,

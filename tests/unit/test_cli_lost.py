@@ -72,7 +72,7 @@ def test_on_aws_an_execution_goes_on_by_itself(monkeypatch: pytest.MonkeyPatch, 
     assert run(monkeypatch, FakeExecutions(), raising(SILENT), *RUN, "--json", "--stack", "mine") == 1
     told = capsys.readouterr()
     assert "AWS did not answer as it should" in told.err
-    assert "goes on by itself: follow it with `marla watch`" in told.err
+    assert "goes on by itself: follow it with `marla watch EXECUTION --stack mine`" in told.err
     document = json.loads(told.out)
     assert (document["status"], document["error"]["name"]) == ("UNKNOWN", "EndpointConnectionError")
 
@@ -144,7 +144,7 @@ def test_a_run_that_is_ended_as_its_execution_ends_tells_how_that_ended(
     sfn = FakeExecutions(one={"status": "SUCCEEDED"})
     assert run(monkeypatch, sfn, raising(KeyboardInterrupt()), *RUN, "--json") == 130
     told = capsys.readouterr()
-    assert "Interrupted, but the execution was over: SUCCEEDED. `marla watch one`" in told.err
+    assert "Interrupted, but the execution was over: SUCCEEDED. `marla watch one --stack marla`" in told.err
     assert json.loads(told.out)["status"] == "SUCCEEDED"
 
 
@@ -159,4 +159,6 @@ def test_a_watcher_that_is_ended_stops_nothing(monkeypatch: pytest.MonkeyPatch, 
     sfn = FakeExecutions(one={"status": "RUNNING"})
     assert run(monkeypatch, sfn, terminate, "watch", "one") == 143
     assert sfn.stopped == []
-    assert "The execution goes on by itself: `marla stop one` stops it" in capsys.readouterr().err
+    assert (
+        "The execution goes on by itself: `marla stop one --stack marla` stops it" in capsys.readouterr().err
+    )

@@ -88,9 +88,9 @@ def test_a_resumed_execution_that_failed_is_resumed_as_its_first(
 @pytest.mark.parametrize(
     ("name", "like"),
     [
-        ("wordcount-20261121-120000-0a1b", r"wordcount-\d{8}-\d{6}-[0-9a-f]{4}"),
-        ("nightly", r"nightly-\d{8}-\d{6}-[0-9a-f]{4}"),
-        ("n" * 80, r"n{40}-\d{8}-\d{6}-[0-9a-f]{4}"),
+        ("wordcount-20261121-120000-0a1b", r"wordcount-\d{8}-\d{6}-[0-9a-f]{6}"),
+        ("nightly", r"nightly-\d{8}-\d{6}-[0-9a-f]{6}"),
+        ("n" * 80, r"n{40}-\d{8}-\d{6}-[0-9a-f]{6}"),
     ],
 )
 def test_the_name_is_that_of_the_first_with_another_time(
@@ -128,11 +128,17 @@ def test_what_would_be_another_job_is_refused(
     ("executions", "told"),
     [
         ({}, "has no execution first. Step Functions forgets one 90 days after its end"),
-        ({"first": {"status": "RUNNING"}}, "first is running: `marla watch first` follows it, `marla stop"),
-        ({"first": {"status": "SUCCEEDED"}}, "first has succeeded: `marla result first`"),
+        (
+            {"first": {"status": "RUNNING"}},
+            "first is running: `marla watch first --stack marla --region us-east-1` follows it, `marla stop",
+        ),
+        (
+            {"first": {"status": "SUCCEEDED"}},
+            "first has succeeded: `marla result first --stack marla --region us-east-1`",
+        ),
         (
             {"first": {}, "second": {"status": "RUNNING", "input": {"job": "x", "resume": "first"}}},
-            "second is running: `marla watch second` follows it",
+            "second is running: `marla watch second --stack marla --region us-east-1` follows it",
         ),
         ({"first": {"input": [1]}}, "first was given [1], which is no job"),
     ],

@@ -145,7 +145,7 @@ def test_a_job_that_runs_is_not_removed(monkeypatch: pytest.MonkeyPatch, capsys:
         assert do(monkeypatch, FakeExecutions(**executions), bucket, "rm", given) == 1
         said = capsys.readouterr().err
         assert f"{running} is running" in said
-        assert f"`marla stop {running}` stops it; then remove it" in said
+        assert f"`marla stop {running} --stack marla --region us-east-1` stops it; then remove it" in said
     assert bucket.keys == set(job("one"))
 
 

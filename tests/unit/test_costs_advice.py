@@ -11,11 +11,12 @@ import pytest
 from mapreduce.record import TaskRecord
 from marla.costs.advice import Advice
 from marla.costs.balance import steps_of
+from marla.costs.deployment import EXPRESS, Deployment
 from marla.costs.findings import advise
 from marla.costs.headroom import fitting
 from marla.costs.history import EventsSummary, summarise
 from marla.costs.prices import prices_in
-from marla.costs.usage import EXPRESS, Deployment, usage_of
+from marla.costs.usage import usage_of
 from tests.unit.costed import START, attempt, mappers, reducers, whole_job
 
 PRICES = prices_in("us-east-1")
@@ -28,6 +29,7 @@ GOOD = {
     "reads": 5,
     "writes": 4,
 }
+AMPLE = GOOD | {"memory_mib": 1769, "peak_memory_mib": 210}
 EVENTS = summarise(whole_job().events)
 
 
@@ -52,19 +54,35 @@ def test_nothing_done_is_given_no_advice() -> None:
 
 
 def test_memory_that_nobody_held_is_told_with_the_size_that_would_do() -> None:
-    records = [*mappers(10, **GOOD), *reducers(4, **(GOOD | {"memory_mib": 1769, "peak_memory_mib": 210}))]
+    records = [*mappers(10, **GOOD), *reducers(40, **AMPLE)]
     (advice,) = advice_on(records)
     assert advice.title == "Reducers have more memory than they hold"
     assert advice.text.startswith("Reducers held 210 of 1,769 MB at the most: 512 MB would do.")
     assert "takes up to 3.5 times as long" in advice.text  # and why that is so
     assert "less than 1,769 MB have less than one processor" in advice.text
     assert advice.option == "ReducerMemory=512"
-    # 4 x 60 s of reducers and 0.25 s to publish, with 1,257 MB less
-    assert advice.saves == pytest.approx(Decimal("0.0039326"), abs=Decimal("1e-6"))
+    # 40 x 60 s of reducers and 0.25 s to publish, with 1,257 MB less
+    assert advice.saves == pytest.approx(Decimal("0.0392864"), abs=Decimal("1e-6"))
+
+
+def test_memory_of_tasks_that_were_done_already_or_failed_says_nothing() -> None:
+    looked_up = [*mappers(10, **GOOD), *reducers(40, **AMPLE, reused=True)]
+    failed = [*mappers(10, **GOOD), *reducers(39, **AMPLE), attempt("reduce", 39, **AMPLE, error="JobError")]
+    in_reduce = replace(EVENTS, unfinished="reduce")
+    assert advice_on(looked_up) == ()
+    assert advise(failed, usage_of(failed, in_reduce), PRICES) == ()
+
+
+def test_less_than_a_cent_is_nothing_to_deploy_a_stack_for() -> None:
+    few = [*mappers(10, **GOOD), *reducers(4, **AMPLE)]  # 0.4 cents
+    short = [replace(one, ended=START + 5.0, billed_ms=5000) for one in good()]  # 0.03 cents
+    on_x86 = [replace(one, architecture="x86_64") for one in good()]  # 0.3 cents
+    reading = [replace(one, reads=1000) for one in good()]  # 0.6 cents
+    assert advice_on(few) == advice_on(short) == advice_on(on_x86) == advice_on(reading) == ()
 
 
 def test_memory_above_one_processor_is_saved_without_time() -> None:
-    records = [*mappers(10, **(GOOD | {"memory_mib": 3008, "peak_memory_mib": 300})), *reducers(4, **GOOD)]
+    records = [*mappers(20, **(GOOD | {"memory_mib": 3008, "peak_memory_mib": 300})), *reducers(4, **GOOD)]
     (advice,) = advice_on(records)
     assert advice.option == "MapperMemory=1769"
     assert "They would take as long" in advice.text
@@ -96,27 +114,27 @@ def test_functions_that_cannot_have_more_memory_are_to_do_less_each() -> None:
 
 
 def test_short_tasks_are_told_what_express_children_save() -> None:
-    records = [replace(one, ended=START + 5.0, billed_ms=5000) for one in good()]
+    records = [replace(one, ended=START + 5.0, billed_ms=5000) for one in good(596)]
     (advice,) = advice_on(records)
     assert advice.option == "ChildExecutionType=EXPRESS"
-    # 14 children: a request and 5 s with 64 MB for 1.0 + 5.2 millionths, instead of a transition for 25
-    assert advice.saves == pytest.approx(14 * Decimal("0.0000187906"), abs=Decimal("1e-8"))
+    # 600 children: a request and 5 s with 64 MB for 1.0 + 5.2 millionths, instead of a transition for 25
+    assert advice.saves == pytest.approx(600 * Decimal("0.000018790625"), abs=Decimal("1e-8"))
 
 
 def test_express_children_are_not_advised_where_one_task_is_too_long_for_them() -> None:
-    short = [replace(one, ended=START + 5.0, billed_ms=5000) for one in good(100)]
-    long = attempt("map", 100, **(GOOD | {"seconds": 250.0, "bytes_in": 5 * 10**9}))
+    short = [replace(one, ended=START + 5.0, billed_ms=5000) for one in good(600)]
+    long = attempt("map", 600, **(GOOD | {"seconds": 250.0, "bytes_in": 5 * 10**9}))
     assert "ChildExecutionType=EXPRESS" in {one.option for one in advice_on(short)}
     assert "ChildExecutionType=EXPRESS" not in {one.option for one in advice_on([*short, long])}
 
 
 def test_long_tasks_are_told_what_standard_children_save() -> None:
-    records = [replace(one, ended=START + 230.0) for one in good()]
+    records = [replace(one, ended=START + 230.0) for one in good(100)]
     assert "ChildExecutionType=STANDARD" in {one.option for one in advice_on(records, Deployment(EXPRESS))}
 
 
 def test_x86_is_told_what_arm_saves_but_not_on_a_local_machine() -> None:
-    records = [replace(one, architecture="x86_64") for one in good()]
+    records = [replace(one, architecture="x86_64") for one in good(60)]
     (advice,) = advice_on(records)
     assert advice.option == "Architecture=arm64"
     assert advice_on(records, Deployment(local=True)) == ()
@@ -160,12 +178,15 @@ def test_a_task_that_is_slow_by_some_seconds_is_no_straggler_however_short_the_o
     assert "--speculate" not in {advice.option for advice in advice_on(records)}
 
 
-def test_backups_are_not_advised_where_there_were_some() -> None:
+def test_backups_are_not_advised_where_tasks_had_them_already() -> None:
     records = good()
-    records[3] = replace(records[3], ended=START + 200.0)
-    assert "--speculate" not in {
-        one.option for one in advice_on([*records, replace(records[5], backup=True)])
-    }
+    records[3] = replace(records[3], ended=START + 200.0)  # and Lambda had no room for its backup
+    raced = replace(EVENTS, raced={(0, "map"): None})
+    assert advise(records, usage_of(records, raced), PRICES) == ()
+    of_another_stage = replace(EVENTS, raced={(1, "map"): None})
+    assert [one.option for one in advise(records, usage_of(records, of_another_stage), PRICES)] == [
+        "--speculate"
+    ]
 
 
 def test_a_mapper_that_had_much_more_to_read_is_told_apart_from_a_straggler() -> None:
@@ -182,6 +203,15 @@ def test_a_partition_with_most_of_the_data_is_named() -> None:
     (advice,) = advice_on(records)
     assert advice.option == "--partitioning range"
     assert "of 4 partitions, number 2 has 75% of the data and took 90 s, 30 s longer" in advice.text
+
+
+def test_ranges_of_keys_are_not_advised_where_partitions_are_that_already() -> None:
+    records = good()
+    records[-2] = replace(records[-2], ended=START + 90.0, bytes_in=9 * 10**8)
+    (advice,) = advise(records, usage_of(records, replace(EVENTS, ranges=frozenset({0}))), PRICES)
+    assert advice.option == ""
+    assert "ranges of keys already" in advice.text
+    assert "a combine in the job helps" in advice.text
 
 
 def test_partitions_that_are_even_or_cost_no_time_are_no_skew() -> None:
@@ -243,7 +273,7 @@ def test_cold_starts_that_take_little_time_are_not_told() -> None:
 
 def test_what_saves_most_comes_first_and_what_saves_nothing_last() -> None:
     known = GOOD | {"memory_mib": 3008, "peak_memory_mib": 200}
-    records = [*mappers(10, **known), *reducers(4, **known)]
+    records = [*mappers(30, **known), *reducers(20, **known)]
     records[3] = replace(records[3], ended=START + 200.0)
     assert [one.option for one in advice_on(records)] == [
         "MapperMemory=1769",

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from marla.costs.alternatives import Alternative, alternatives, with_memory
 from marla.costs.bill import bill
+from marla.costs.deployment import EXPRESS, STANDARD, Deployment
 from marla.costs.history import EventsSummary, summarise
 from marla.costs.prices import prices_in
-from marla.costs.usage import EXPRESS, STANDARD, Deployment, Usage, usage_of
+from marla.costs.usage import Usage, usage_of
 from tests.unit.costed import attempt, mappers, reducers, whole_job
 
 PRICES = prices_in("us-east-1")

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from mapreduce.record import TaskRecord
 from marla.costs.bill import GB, PARTS, Bill, bill, dollars
+from marla.costs.deployment import EXPRESS, STANDARD, Deployment
 from marla.costs.history import summarise
 from marla.costs.prices import prices_in, regions, sources
-from marla.costs.usage import EXPRESS, MAPPERS, STANDARD, Deployment, LambdaUse, Usage, usage_of
+from marla.costs.usage import MAPPERS, LambdaUse, Usage, usage_of
 from tests.unit.costed import attempt, mappers, reducers, whole_job
 
 PRICES = prices_in("us-east-1")

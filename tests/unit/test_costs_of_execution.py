@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from marla.costs.of_execution import Costs, of_execution
 from marla.stack import Stack
-from tests.unit.costed import mappers, reducers, whole_job
+from tests.unit.costed import NOON, Events, mappers, reducers, whole_job
 
 ARN = "arn:aws:states:eu-central-1:000000000000:execution:machine:job-1"
 RECORDS = [*mappers(4), *reducers(1)]
@@ -26,16 +26,14 @@ class FakeCloud:
         self._definition = json.dumps({"ProcessorConfig": {"ExecutionType": child_type}}, indent=1)
         self._parameters = parameters
 
-    def get_paginator(self, operation: str) -> FakeCloud:
-        assert operation == "get_execution_history"
-        return self
-
-    def paginate(self, executionArn: str, PaginationConfig: dict[str, int]) -> Iterator[dict[str, Any]]:  # noqa: N803
-        self._ask("history")
+    def get_execution_history(self, executionArn: str, nextToken: str = "", **how: Any) -> dict[str, Any]:  # noqa: N803
         assert executionArn == ARN
-        events = whole_job().events
-        yield {"events": events[:20]}
-        yield {"events": events[20:]}
+        assert how["reverseOrder"]
+        events = whole_job().events[::-1]
+        if nextToken:
+            return {"events": events[20:]}
+        self._ask("history")
+        return {"events": events[:20], "nextToken": "more"}
 
     def describe_state_machine_for_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
         self._ask("definition")
@@ -43,7 +41,7 @@ class FakeCloud:
 
     def describe_map_run(self, mapRunArn: str) -> dict[str, Any]:  # noqa: N803
         self._ask("map run")
-        total = {"run of Map": 6, "run of Reduce": 1}[mapRunArn]
+        total = {"run of Reduce": 1}.get(mapRunArn, 6)
         return {"itemCounts": {"total": total, "pending": 1 if total > 1 else 0}}
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
@@ -58,9 +56,9 @@ class FakeCloud:
             raise ClientError(answer, what)
 
 
-def costs_in(cloud: FakeCloud, *, events: list[dict[str, Any]] | None = None) -> Costs:
+def costs_in(cloud: FakeCloud, *, events: list[dict[str, Any]] | None = None, now: datetime = NOON) -> Costs:
     stack = Stack("marla", "eu-central-1", "arn:machine", "jobs", lambda service: cloud)
-    return of_execution(stack, ARN, RECORDS, events)
+    return of_execution(stack, ARN, RECORDS, events, lambda: now)
 
 
 def test_costs_are_those_of_the_stacks_region_history_definition_and_parameters() -> None:
@@ -72,6 +70,14 @@ def test_costs_are_those_of_the_stacks_region_history_definition_and_parameters(
     assert (usage.intermediate_days, usage.storage_mib) == (Decimal(3), 1024)
     assert sorted(cloud.asked) == ["definition", "history", "map run", "map run", "parameters"]
     assert not any("did not tell" in note for note in found.bill.notes)
+
+
+def test_losers_of_races_are_at_work_for_as_long_as_the_stack_lets_them() -> None:
+    ended = NOON + timedelta(minutes=1)
+    history = Events().map_run("Map with backups").add("ExecutionSucceeded", 59.0)
+    found = costs_in(FakeCloud(WorkerTimeout="120"), events=history.events, now=ended)
+    assert found.usage.settled_at == ended + timedelta(seconds=120)
+    assert any("may be at work until" in note for note in found.bill.notes)
 
 
 def test_a_history_that_is_known_is_not_asked_for_again() -> None:

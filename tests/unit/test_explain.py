@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from mapreduce.formats import Fixed
+from mapreduce.layout import record_key
 from mapreduce.record import TaskRecord
 from marla import items
 from marla.errors import CloudError
@@ -16,6 +18,7 @@ from marla.explain.explanation import Explanation, Rejected
 from tests.unit.failed_cloud import (
     ARN,
     GROUP,
+    RUN,
     Events,
     FakeCloud,
     at_fail_state,
@@ -51,8 +54,12 @@ def record(task: int, attempt: int = 0, **others: Any) -> tuple[str, bytes]:
     defaults: dict[str, Any] = {"kind": "map", "stage": 0, "step": 0, "partition": 0, "attempt": attempt}
     defaults |= {"started": epoch(2), "ended": epoch(3), "execution": "job-1", "request": "r"}
     defaults |= {"output": f"jobs/job-1/stage-0/map/{task}"}
-    key = f"jobs/job-1/stage-0/records/map/{task}/{attempt}-{others.get('ended', 3)}.json"
-    return key, json.dumps(TaskRecord(task=task, **defaults | others).to_json()).encode()
+    given = TaskRecord(task=task, **defaults | others)
+    request = f"{given.request}-{attempt}-{given.backup}-{given.ended}"
+    key = record_key(
+        "jobs/job-1/stage-0/", given.output, given.execution, request, failed=not given.succeeded
+    )
+    return key, json.dumps(given.to_json()).encode()
 
 
 # ---- which failure ---------------------------------------------------------------------------------------
@@ -108,11 +115,31 @@ def test_items_that_are_not_listed_yet_are_waited_for(monkeypatch: pytest.Monkey
     cloud.fail("BadRecord", CAUSE)
     assert items.failed(
         cloud.stack(),
-        "arn:aws:states:eu-west-1:123456789012:mapRun:machine/Map:run",
+        RUN,
         is_certain=True,
         pause=waited.append,
     )
     assert waited == list(items.PAUSES[:2])
+
+
+def test_only_as_many_pages_are_listed_as_are_wanted() -> None:
+    cloud = FakeCloud(storage())
+    cloud.page = 10
+    arns = [cloud.fail("BadRecord", CAUSE, stopped=50 - number) for number in range(35)]
+    found = items.listed(cloud.stack(), RUN, "FAILED", pages=2)
+    assert [each.arn for each in found] == arns[:-21:-1]
+    assert cloud.requests["list_executions"] == 2
+    first = items.failed(cloud.stack(), RUN, is_certain=True, pages=2)
+    assert [each.arn for each in first] == [each.arn for each in found]  # the last to start failed first
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+def test_a_listing_that_is_refused_is_not_taken_for_express_items(code: str) -> None:
+    cloud = FakeCloud(storage(**dict([record(3, error="BadRecord")])))
+    cloud.fail("BadRecord", CAUSE)
+    cloud.unlistable = code
+    with pytest.raises(ClientError, match=code):
+        explained(cloud)
 
 
 def test_a_map_state_of_which_no_item_failed_has_the_error_of_its_own() -> None:
@@ -228,7 +255,25 @@ def test_records_and_logs_that_cannot_be_read_hide_no_cause() -> None:
     assert found.log is not None
     assert "AccessDeniedException" in found.log.note
     assert found.excerpt is not None
-    assert found.excerpt.note == "your credentials cannot read it (AccessDenied)"
+    assert found.excerpt.note == "your credentials may not read the object"
+
+
+def test_whatever_else_cannot_be_read_hides_no_cause_and_is_noted() -> None:
+    cloud = FakeCloud(storage())
+    cloud.fail("BadRecord", CAUSE, stopped=2, **PIECES)
+    cloud.refused = cloud.fail("BadRecord", CAUSE, stopped=4, task=1)
+    cloud.history_refusal = "ThrottlingException"
+    found = explained(cloud)
+    assert (found.failure.name, found.failure.offset) == ("BadRecord", 5)
+    assert (found.attempts, found.others) == ((), {"": 1})
+    assert found.excerpt is not None
+    assert [line.text for line in found.excerpt.lines if line.bad] == ["bad"]
+    assert [note.partition(" (")[0] for note in found.notes] == [
+        "Not shown, for it could not be read: the history of its attempts",
+        "Not shown, for it could not be read: the errors of other failed tasks",
+    ]
+    assert all("ThrottlingException" in note for note in found.notes)
+    assert found.to_json()["notes"] == list(found.notes)
 
 
 def test_the_lines_around_the_record_are_shown_and_that_the_object_has_changed() -> None:
@@ -312,6 +357,56 @@ def test_records_that_were_set_aside_are_shown_where_they_are_too_many() -> None
     assert [line.text for line in found.excerpt.lines if line.bad] == ["bad"]
 
 
+def rejected(s3: MemoryS3, uri: str, offset: int, stage: int = 0) -> None:
+    line = {"object": uri, "offset": offset, "reason": "why", "record": "bad"}
+    key = f"jobs/job-1/stage-{stage}/rejects/0.jsonl"
+    s3.objects["job-bucket", key] = Stored(f"{json.dumps(line)}\n".encode(), {}, "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "texts"),
+    [
+        ({"job": "terasort", "input": "s3://in/x.csv"}, ["12345", "67890"]),
+        ({"stages": [{"job": "terasort"}, {"job": "top"}], "input": "s3://in/*"}, ["12345", "67890"]),
+        (
+            {
+                "job": "wordcount",
+                "input": ["s3://in/", {"uri": "s3://in/x", "format": {"type": "fixed", "length": 5}}],
+            },
+            ["12345", "67890"],
+        ),
+        ({"job": "terasort", "input": {"uri": "s3://in/x.csv", "format": "text"}}, ["1234567890"]),
+        ({"job": "url-frequency", "input": "s3://in/"}, ["1234567890"]),
+        ({"job": "of-my-own", "input": "s3://in/"}, ["1234567890"]),
+        ({"sql": "SELECT 1", "input": "s3://in/"}, ["1234567890"]),
+        ("nothing", ["1234567890"]),
+    ],
+)
+def test_records_of_a_fixed_length_that_were_set_aside_are_shown_as_such(
+    monkeypatch: pytest.MonkeyPatch, asked: Any, texts: list[str]
+) -> None:
+    monkeypatch.setattr("jobs.terasort.TeraSort.format", Fixed(5))
+    s3 = storage()
+    s3.objects["in", "x.csv"] = Stored(b"1234567890", {}, "")
+    rejected(s3, "s3://in/x.csv", 0)
+    events = at_fail_state("Too many bad records")
+    found = explained(FakeCloud(s3, events, error="TooManyBadRecords", input=json.dumps(asked)))
+    assert found.excerpt is not None
+    assert [line.text for line in found.excerpt.lines] == texts
+
+
+def test_where_what_was_set_aside_cannot_be_read_the_failure_is_told_all_the_same() -> None:
+    class Refusing(MemoryS3):
+        def get_object(self, **_: Any) -> Any:
+            raise refusal("SlowDown")
+
+    s3 = Refusing()
+    rejected(s3, "s3://in/x.csv", 0)
+    found = explained(FakeCloud(s3, at_fail_state("Too many bad records"), error="TooManyBadRecords"))
+    assert (found.failure.name, found.rejects, found.excerpt) == ("TooManyBadRecords", (), None)
+    assert [note for note in found.notes if "the records that were set aside" in note]
+
+
 def test_a_worker_outside_a_map_run_has_attempts_too() -> None:
     events = Events()
     events.enter("Task", "Publish result", 1)
@@ -342,6 +437,14 @@ def test_only_the_last_visit_of_a_state_counts() -> None:
 # ---- EXPRESS items, of which Step Functions remembers nothing ---------------------------------------------
 
 
+@pytest.mark.parametrize("code", ["StateMachineTypeNotSupported", "ValidationException"])
+def test_express_items_cannot_be_listed(code: str) -> None:
+    cloud = FakeCloud(storage())
+    cloud.unlistable = code
+    with pytest.raises(items.UnlistedError):
+        items.listed(cloud.stack(), RUN, "RUNNING")
+
+
 def express(*left: tuple[str, bytes]) -> FakeCloud:
     cloud = FakeCloud(storage(**dict(left)))
     cloud.unlistable = "StateMachineTypeNotSupported"
@@ -365,6 +468,13 @@ def test_express_items_are_known_by_the_records_that_they_left() -> None:
     assert found.child == "arn:child"
     assert found.excerpt is not None
     assert [line.text for line in found.excerpt.lines if line.bad] == ["bad"]
+
+
+def test_of_tasks_that_were_done_no_record_is_read() -> None:
+    done = [record(task) for task in range(50)]
+    cloud = express(*done, record(50, error="BadRecord", message="no"), record(1, 1, error="BadRecord"))
+    assert explained(cloud).failure.task == 50
+    assert cloud.requests["get_object"] == 1
 
 
 def test_of_an_express_item_that_left_no_record_the_log_group_is_named() -> None:
@@ -407,13 +517,13 @@ def test_the_document_has_what_is_known_and_nothing_else() -> None:
     ],
 )
 def test_the_console_shows_the_failed_items_own_execution(partition: str, host: str) -> None:
-    arn = f"arn:{partition}:states:eu-west-1:1:execution:machine/Map:item"
-    expected = f"https://eu-west-1.{host}/states/home?region=eu-west-1#/v2/executions/details/{arn}"
-    assert search.console_url(arn, "eu-west-1") == expected
+    execution = f"arn:{partition}:states:eu-west-1:1:execution:machine"
+    expected = f"https://eu-west-1.{host}/states/home?region=eu-west-1#/v2/executions/details/{execution}"
+    assert search.console_url(f"{execution}/Map:item", "eu-west-1") == f"{expected}%2FMap:item"
 
 
 def test_on_the_local_cloud_there_is_no_console_of_aws() -> None:
     cloud = FakeCloud(storage())
     child = cloud.fail("BadRecord", CAUSE)
     assert explained(cloud, local=True).url == ""
-    assert explained(cloud).url.endswith(child)
+    assert explained(cloud).url.endswith(child.replace("/", "%2F"))

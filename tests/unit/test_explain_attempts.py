@@ -115,7 +115,9 @@ def test_records_alone_tell_of_attempts_too() -> None:
 def test_a_task_owns_the_records_under_its_own_key() -> None:
     task = Task.of({"stage": 1, "sample": 4, "step": 2, "partition": 7, "task": 5, "job": "x"})
     assert task == Task(stage=1, sample=True, step=2, partition=7, task=5)
-    ours = RecordKey(stage=1, main=False, step=2, partition=7, task=5, key="k")
+    ours = RecordKey(
+        stage=1, main=False, step=2, partition=7, task=5, execution="job-1", failed=True, key="k"
+    )
     assert task.owns(ours)
     others = [
         ours._replace(stage=0),

@@ -49,6 +49,7 @@ EXPLANATION = Explanation(
     others={"BadRecord": 2, "": 1200},
     command="marla run --resume job-1",
     url="https://console/",
+    notes=("Not shown, for it could not be read: x",),
 )
 SHOWN = f"""\
 BadRecord in Map, task 3
@@ -70,6 +71,7 @@ The end of the worker's log (/aws/group)
   three
   four
   five
+Not shown, for it could not be read: x
 In the AWS console: https://console/
 Job failed after 12.3 s. {ARN}
 `marla run --resume job-1` continues it: what is done is not done again

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from mapreduce.record import TaskRecord
 from marla import cli
 from marla.graph import command
 from marla.graph.definition import graph_of
 from marla.graph.mermaid import mermaid
 from marla.graph.svg import render
 from marla.pipelines import DEFINITION
+from marla.stack import Stack
 from tests.unit.fake_executions import EXECUTION, MACHINE, FakeExecutions, stack_of
 
 Out = pytest.CaptureFixture[str]
+BEGAN = datetime.now(UTC) - timedelta(hours=2)
 PICTURE = DEFINITION.parents[1] / "docs" / "pictures" / "state-machine.svg"
 DEPLOYED = json.dumps(
     {
@@ -52,35 +54,48 @@ class FakeMachine(FakeExecutions):
         if executionArn.endswith("forgotten"):
             answer: Any = {"Error": {"Code": "ExecutionDoesNotExist", "Message": "it is gone"}}
             raise ClientError(answer, "DescribeStateMachineForExecution")
-        return {"definition": DEPLOYED}
+        return {"definition": DEFINITION.read_text() if executionArn.endswith("raced") else DEPLOYED}
 
-    def get_paginator(self, operation: str) -> Any:
-        return self if operation == "list_executions" else History()
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        return super().describe_execution(executionArn) | {"startDate": BEGAN}
+
+    def get_execution_history(
+        self,
+        executionArn: str,  # noqa: N803
+        reverseOrder: bool,  # noqa: N803
+        maxResults: int,  # noqa: N803
+    ) -> dict[str, Any]:
+        """A history that is in a map run, or in that of a race whose end its counts do not tell yet."""
+        ended = [{"type": "MapStateExited", "stateExitedEventDetails": {"name": "Map with backups"}}]
+        raced = executionArn.endswith("raced")
+        events: list[dict[str, Any]] = [
+            {"type": "ExecutionStarted"},
+            {
+                "type": "MapStateEntered",
+                "stateEnteredEventDetails": {"name": "Map with backups" if raced else "Map"},
+            },
+            {"type": "MapRunStarted", "mapRunStartedEventDetails": {"mapRunArn": "run"}},
+            *(ended if raced else []),
+        ]
+        numbered = [
+            event | {"id": number, "previousEventId": number - 1, "timestamp": BEGAN}
+            for number, event in enumerate(events, 1)
+        ]
+        return {"events": numbered[::-1] if reverseOrder else numbered}
 
     def describe_map_run(self, mapRunArn: str) -> dict[str, Any]:  # noqa: N803
         assert mapRunArn == "run"
         return {"itemCounts": {"total": 9, "succeeded": 4, "failed": 1, "timedOut": 1, "running": 0}}
 
 
-class History:
-    """Two pages of a history that ends in a map run."""
-
-    def paginate(self, executionArn: str, includeExecutionData: bool, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
-        assert executionArn.startswith(EXECUTION)
-        assert not includeExecutionData
-        began = datetime.now(UTC) - timedelta(hours=2)
-        events: list[dict[str, Any]] = [
-            {"type": "ExecutionStarted"},
-            {"type": "MapStateEntered", "stateEnteredEventDetails": {"name": "Map"}},
-            {"type": "MapRunStarted", "mapRunStartedEventDetails": {"mapRunArn": "run"}},
-        ]
-        for i, event in enumerate(events, 1):
-            yield {"events": [event | {"id": i, "previousEventId": i - 1, "timestamp": began}]}
-
-
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
-    fake = FakeMachine(one={"status": "RUNNING"}, two={"status": "FAILED", "error": "E"}, forgotten={})
+    fake = FakeMachine(
+        one={"status": "RUNNING"},
+        two={"status": "FAILED", "error": "E"},
+        raced={"status": "SUCCEEDED"},
+        forgotten={},
+    )
     monkeypatch.setattr(command, "connect", lambda options: stack_of(fake))
     return fake
 
@@ -145,6 +160,38 @@ def test_of_an_execution_it_shows_how_far_that_is(tmp_path: Path) -> None:
     assert 'aria-label="Execution one: running"' in text
     assert 'aria-label="Map: running, 4 of 9 tasks, 2 failed, 2 h 0 min"' in text
     assert 'aria-label="Mapper: failed, 4 of 9 tasks, 2 failed"' in text
+
+
+def test_of_a_map_that_was_left_all_tasks_are_done_though_its_counts_come_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = TaskRecord(
+        kind="map", stage=0, step=0, partition=0, task=3, started=1, ended=2, output="", backup=True
+    )
+
+    def left(stack: Stack, job: str, execution: str) -> list[TaskRecord]:
+        assert (job, execution) == ("raced", "raced")
+        return [backup]
+
+    monkeypatch.setattr("marla.records.of_execution", left)
+    path = tmp_path / "graph.svg"
+    assert cli.main(["graph", "raced", "--out", str(path)]) == 0
+    text = path.read_text()
+    assert 'aria-label="Map with backups: succeeded, 9 of 9 tasks, 0.0 s"' in text
+    assert 'aria-label="Backup mapper: succeeded, 1 task"' in text
+
+
+def test_a_picture_needs_no_permission_to_read_records(capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(stack: Stack, job: str, execution: str) -> list[TaskRecord]:
+        answer: Any = {"Error": {"Code": "AccessDenied", "Message": "not yours"}}
+        raise ClientError(answer, "ListObjectsV2")
+
+    monkeypatch.setattr("marla.records.of_execution", refused)
+    assert cli.main(["graph", "raced"]) == 0
+    said = capsys.readouterr()
+    assert "Map with backups<br>9 of 9" in said.out
+    assert "Backups are not counted" in said.err
+    assert "not yours" in said.err
 
 
 def test_of_one_that_is_over_nothing_runs(capsys: Out) -> None:

@@ -119,6 +119,16 @@ def test_errors_that_are_caught_are_on_the_edge() -> None:
         (machine(A={"Type": "Pass", "Next": "B"}), "A: goes on to 'B'"),
         (json.dumps({"StartAt": "B", "States": {"A": {"Type": "Pass"}}}), "no StartAt"),
         (machine(A={"Next": "A"}), "A: has no Type"),
+        (machine(A={"Type": 3}), "A: has no Type"),
+        ("{StartAt: 1, States: {1: {Type: Pass, End: true}}}", "1: is no name"),
+        (machine(A={"Type": "Choice", "Choices": [{"Condition": "x"}]}), "none that .*Next"),
+        (machine(A={"Type": "Choice", "Choices": [{"Next": "A", "Comment": 1}]}), "none that"),
+        (machine(A={"Type": "Task", "Catch": [{"Next": "A"}]}), "none that .*ErrorEquals"),
+        (machine(A={"Type": "Pass", "Comment": None, "End": True}), "none that"),
+        (machine(A={"Type": "Pass", "Next": ["A"]}), "none that"),
+        (machine(A={"Type": "Parallel", "Branches": None}), "none that"),
+        (machine(A={"Type": "Map", "ItemProcessor": [], "End": True}), "none that"),
+        (json.dumps({"StartAt": ["A"], "States": {"A": {"Type": "Pass", "End": True}}}), "none that"),
         (
             machine(
                 A={

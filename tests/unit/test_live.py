@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.spinner import Spinner
 
 from marla import execution
+from marla.durations import clock_text, seconds_text
 from marla.live import LiveView
 from marla.phase import Phase
 from marla.progress import Progress
 from marla.tree import drawn, rate_text
-from marla.view import seconds_text
 from tests.unit.simulated_execution import ARN, Run, Simulation, Watched
 
 TITLE = "Word count (wordcount-20261121-120000-abcd)"
@@ -175,7 +175,15 @@ def test_a_phase_names_its_wave_from_the_second_on() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0.0 s"), (59.94, "59.9 s"), (60, "1:00"), (125, "2:05"), (3725, "1:02:05")]
 )
-def test_times_read_as_people_write_them(seconds: float, text: str) -> None:
+def test_times_read_as_a_clock_shows_them(seconds: float, text: str) -> None:
+    assert clock_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (99.94, "99.9 s"), (99.96, "1 min 40 s"), (3599.6, "1 h 0 min"), (3725, "1 h 2 min")],
+)
+def test_times_in_words_round_to_what_they_name(seconds: float, text: str) -> None:
     assert seconds_text(seconds) == text
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from mapreduce.record import TaskRecord
 from marla.graph.definition import graph_of
 from marla.graph.status import StateStatus
-from marla.overlay import MapCounts, counts_of, of_children, overlay_of
+from marla.overlay import MapCounts, counts_of, has_backups, of_children, overlay_of
+from marla.phase import Phase
 from marla.pipelines import DEFINITION
 from marla.visits import StateVisits
 
@@ -18,8 +19,18 @@ OURS = graph_of(DEFINITION.read_text())
 
 def test_the_counts_of_a_map_are_those_of_all_its_runs() -> None:
     map_runs = {"Map": ["wave"], "Reduce": ["one", "two"]}
-    runs = {"one": MapCounts(8, 8, 0, 0), "two": MapCounts(4, 1, 2, 1), "other": MapCounts(9, 9)}
-    assert counts_of(map_runs, runs) == {"Map": MapCounts(), "Reduce": MapCounts(12, 9, 2, 1)}
+    phases = [
+        Phase("Map", BEGAN, total=7),  # whose map run has not begun
+        Phase("Reduce step 1", BEGAN, map_run="one", total=8, succeeded=8),
+        Phase("Reduce step 2", BEGAN, map_run="two", total=4, succeeded=1, running=2, failed=1),
+        Phase("Reduce step 3", BEGAN, map_run="other", total=9),
+    ]
+    assert counts_of(map_runs, phases) == {"Map": MapCounts(), "Reduce": MapCounts(12, 9, 2, 1)}
+
+
+def test_records_tell_of_a_map_with_backups_and_of_no_other_state() -> None:
+    assert has_backups(OURS, ["Plan stages", "Reduce with backups"])
+    assert not has_backups(OURS, ["Plan stages", "Map", "Reduce"])
 
 
 def record(task: int, *, kind: str = "map", backup: bool = False, error: str = "") -> TaskRecord:

@@ -136,6 +136,7 @@ def test_progress_of_an_execution_that_fails_stays_where_it_was(seen: Polls) -> 
     if progress.status == "SUCCEEDED":  # it has fewer tasks than were to be done first
         return
     assert progress.phases[-1].status == "stopped"
+    assert (progress.failed, progress.phases[-1].failed) == (1, 1)  # whatever the last count says
     assert all(phase.status == "succeeded" for phase in progress.phases[:-1])
     assert progress.running == 0
     assert progress.seconds == progress.seconds_at(START + timedelta(days=1))
@@ -244,6 +245,49 @@ def test_what_had_failed_is_no_failure_while_it_is_tried_again() -> None:
     progress.count(phase, NOTHING | {"total": 3, "running": 2}, START)
     progress.end({"status": "RUNNING", "startDate": START})
     assert (phase.failed, phase.status, progress.finished) == (0, "running", False)
+
+
+def test_a_count_of_before_a_redrive_is_forgotten_with_the_next_one() -> None:
+    watching = Watched(Simulation([Run(0, False, (3,))], failing=1))
+    watching.at = watching.counted_at = len(watching.simulation.moments) - 1
+    progress = Progress()
+    execution.update(watching.stack, ARN, progress)
+    phase = progress.phases[0]
+    stale = NOTHING | {"total": 3, "succeeded": 1, "failed": 1}
+    events: list[dict[str, Any]] = [
+        {"type": "ExecutionRedriven"},
+        {"type": "MapRunRedriven"},
+        {"type": "MapStateExited", "stateExitedEventDetails": {"name": "Map"}},
+    ]
+    for event in events[:2]:
+        progress.see(event | {"id": progress.last_event + 1, "timestamp": START})
+    progress.count(phase, stale, START)
+    progress.count(phase, NOTHING | {"total": 3, "succeeded": 1, "running": 2}, START)
+    assert (phase.failed, phase.running) == (0, 2)
+    progress.count(phase, stale, START)
+    progress.see(events[2] | {"id": progress.last_event + 1, "timestamp": START})
+    assert (phase.succeeded, phase.failed, phase.status) == (3, 0, "succeeded")
+    progress.count(phase, stale, START)
+    assert (phase.succeeded, phase.failed) == (3, 0)
+
+
+def test_a_map_that_fails_with_no_task_has_no_failed_task() -> None:
+    progress = Progress()
+    events: list[dict[str, Any]] = [
+        {"type": "MapStateEntered", "stateEnteredEventDetails": {"name": "Map"}},
+        {"type": "MapRunStarted", "mapRunStartedEventDetails": {"mapRunArn": "run"}},
+        {"type": "MapRunFailed", "mapRunFailedEventDetails": {"error": "States.Permissions"}},
+    ]
+    for event in events:
+        progress.see(event | {"id": progress.last_event + 1, "timestamp": START})
+    assert (progress.failed, progress.total) == (0, 0)
+
+
+def test_a_whole_history_is_read_from_its_start() -> None:
+    watching = Watched(Simulation([Run(0, False, (1,) * 100)]))
+    watching.at = len(watching.simulation.moments) - 1
+    assert len(watching.simulation.events) > execution.HISTORY_PAGE
+    assert execution.history(watching.stack, ARN) == watching.simulation.events
 
 
 def test_waves_of_a_map_are_numbered_and_those_of_the_next_run_anew() -> None:

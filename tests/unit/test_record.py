@@ -71,7 +71,7 @@ def test_a_map_task_says_what_it_was_and_did(s3: S3Client) -> None:
     before = time.time()
     counters = mapper.handler(words(task=7, execution="my-job", attempt=attempt), lambda_context())
     record = record_of(s3)
-    assert (record.kind, record.stage, record.step, record.partition, record.task) == ("map", 0, 0, 0, 7)
+    assert (record.kind, record.place) == ("map", (0, False, 0, 0, 7))
     assert (record.execution, record.child, record.attempt, record.backup) == ("my-job", CHILD, 2, True)
     assert (record.request, record.log_stream) == ("request-1", "2026/11/21/[$LATEST]abc")
     assert record.queued == 1795262400.5

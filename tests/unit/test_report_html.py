@@ -240,21 +240,49 @@ def test_no_text_of_the_data_becomes_markup() -> None:
 # ---- how it went ---------------------------------------------------------------------------------------
 
 
+FAILURE = Failure(
+    "BadRecord",
+    "s3://b/k at byte 12345: no number",
+    "Map",
+    advice="Mend it",
+    task=7,
+    object="s3://b/k",
+    offset=12_345,
+)
+
+
 def test_a_failure_says_what_where_and_what_to_do() -> None:
-    failure = Failure(
-        "BadRecord",
-        "s3://b/k at byte 12345: no number",
-        "Map",
-        advice="Mend it",
-        task=7,
-        object="s3://b/k",
-        offset=12_345,
-    )
-    text = " ".join(shown(report([attempt()], failure, status="FAILED", output=None)).text.split())
+    text = " ".join(shown(report([attempt()], FAILURE, status="FAILED", output=None)).text.split())
     assert "BadRecord in Map, task 7" in text
     assert "s3://b/k at byte 12345: no number" in text
     assert "At byte 12,345 Mend it" in text
-    assert f"marla explain {synthetic_execution.NAME}" in text
+    assert f"marla explain {synthetic_execution.NAME} --stack marla --region us-east-1 tells more" in text
+
+
+def test_of_a_step_in_which_no_task_was_done_times_are_dashes() -> None:
+    made = report([attempt(error="BadRecord")], FAILURE, status="FAILED", output=None)
+    found = shown(made)
+    (line,) = found.table("Step", "Tasks", "Records read")
+    assert line[8:10] == ["–", "–"]
+    (spans,) = found.table("Step", "Waiting for a worker")
+    assert spans[1:] == ["–"] * 5
+    assert "spans" not in found.data["charts"]
+    assert "No task has been done yet." in found.text
+
+
+def test_what_an_attempt_took_is_from_where_it_is_said_to_have_begun() -> None:
+    cold = attempt(started=1.5, ended=2.0, init_seconds=0.5, cold_start=True, error="Gone")
+    found = shown(report([cold]))
+    (line,) = found.table("Step", "Task", "Attempt", "Began at", "Took", "Error")
+    assert line[3:5] == ["1.00 s", "1.00 s"]
+
+
+def test_the_balance_is_left_out_until_all_partitions_are_reduced() -> None:
+    records = [attempt(step=1, partition=number, records_in=10) for number in (0, 5)]
+    assert "an even share" in shown(report(records)).text
+    found = shown(report(records, FAILURE, status="FAILED", output=None, reduced=()))
+    assert "an even share" not in found.text
+    assert not [tag for tag, attributes in found.tags if attributes.get("id") == "balance"]
 
 
 def test_one_that_runs_says_as_of_when() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from mapreduce.record import TaskRecord
+from marla.report import charts, sentences
 from marla.report.attempts import counted
 from marla.report.balance import balances_of
 from marla.report.memory import headrooms_of
 from marla.report.model import totals_of
 from marla.report.steps import Step, steps_of
+from marla.report.timeline import timeline_of
 from tests.unit import synthetic_execution
 from tests.unit.synthetic_execution import LARGEST, START
 from tests.unit.synthetic_report import attempt
@@ -73,6 +75,33 @@ def test_of_a_race_the_first_to_end_counts() -> None:
     assert (step.tasks, step.attempts, step.backups, step.records_in) == (1, 2, 1, 5)
 
 
+def test_a_step_is_over_when_its_races_are_won() -> None:
+    loser = attempt(ended=80.0)
+    winner = attempt(started=20.0, ended=25.0, backup=True)
+    assert only(loser, winner).ended == 25.0
+    assert only(loser, winner, attempt(task=1, ended=30.0)).ended == 30.0
+    failed = attempt(task=1, ended=40.0, error="BadRecord")
+    assert only(loser, winner, failed).ended == 40.0
+
+
+def test_a_cold_start_is_part_of_an_attempts_time() -> None:
+    cold = attempt(started=1.5, ended=2.0, init_seconds=0.5, cold_start=True)
+    step = only(cold)
+    assert (step.began, step.ended, step.median, step.slowest) == (1.0, 2.0, 1.0, 1.0)
+    (bar,) = timeline_of([cold], START).bars
+    assert (bar.begin, bar.end, bar.took) == (1000, 2000, 1000)
+
+
+def test_a_step_of_which_no_task_was_done_has_no_times_of_tasks() -> None:
+    step = only(attempt(error="BadRecord"))
+    assert (step.median, step.slowest, step.spans) == (None, None, {})
+    assert sentences.of_spans([step]) == "No task has been done yet."
+    assert (
+        charts.spans([step, only(attempt())])["data"]["values"]
+        == charts.spans([only(attempt())])["data"]["values"]
+    )
+
+
 def test_a_task_that_only_failed_is_not_done() -> None:
     step = only(attempt(error="BadRecord", records_in=3), attempt(task=1, records_in=4))
     assert (step.tasks, step.failed, step.records_in) == (1, 1, 4)
@@ -114,7 +143,7 @@ def test_no_part_of_a_tasks_time_is_negative_or_a_retrys_wait(unknown: dict[str,
 
 
 def test_the_balance_is_of_what_the_first_reduce_step_read(records: list[TaskRecord]) -> None:
-    first, second = balances_of(records)
+    first, second = balances_of(records, {0, 1})
     for stage, balance in enumerate((first, second)):
         read = {(one.partition, one.task): one for one in records if not one.error and not one.sample
                 and (one.stage, one.step) == (stage, 1)}  # fmt: skip
@@ -127,14 +156,20 @@ def test_the_balance_is_of_what_the_first_reduce_step_read(records: list[TaskRec
 
 def test_a_partition_without_records_counts_as_one() -> None:
     (balance,) = balances_of(
-        [attempt(step=1, partition=p, records_in=r) for p, r in ((0, 9), (2, 0), (3, 3))]
+        [attempt(step=1, partition=p, records_in=r) for p, r in ((0, 9), (2, 0), (3, 3))], {0}
     )
     assert balance.records == [9, 0, 0, 3]
     assert (balance.even, balance.skew, balance.middle) == (3.0, 3.0, 1.5)
 
 
 def test_one_partition_has_no_balance() -> None:
-    assert balances_of([attempt(step=1), attempt()]) == []
+    assert balances_of([attempt(step=1), attempt()], {0}) == []
+
+
+def test_partitions_that_are_not_all_reduced_have_no_balance_yet(records: list[TaskRecord]) -> None:
+    (first,) = balances_of(records, {0})
+    assert first.name == "Stage 0"
+    assert balances_of(records, ()) == []
 
 
 def test_memory_is_the_most_that_any_attempt_had_even_one_that_failed() -> None:

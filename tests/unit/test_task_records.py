@@ -9,7 +9,7 @@ import pytest
 from mypy_boto3_s3.client import S3Client
 
 from mapreduce.layout import output_key, record_key, stage_prefix
-from mapreduce.record import TaskRecord
+from mapreduce.record import Place, TaskRecord
 from marla import records
 from marla.errors import CloudError
 from marla.stack import Stack
@@ -73,8 +73,9 @@ def test_keys_say_of_which_task_a_record_is_before_it_is_read(s3: S3Client, stac
     sample, reduce = records.keys(stack, "job-1")
     assert (sample.execution, sample.failed) == ("", False)
     assert (reduce.execution, reduce.failed) == ("again", True)
-    assert (sample.stage, sample.sample, sample.step, sample.partition, sample.task) == (0, True, 0, 0, 7)
-    assert (reduce.stage, reduce.sample, reduce.step, reduce.partition, reduce.task) == (2, False, 3, 4, 5)
+    assert sample.place == Place(stage=0, sample=True, step=0, partition=0, task=7)
+    assert reduce.place == Place(stage=2, sample=False, step=3, partition=4, task=5)
+    assert [record.place for record in records.read(stack, [sample, reduce])] == [sample.place, reduce.place]
 
 
 def test_only_records_are_read_and_only_the_jobs_own(s3: S3Client, stack: Stack) -> None:

@@ -20,16 +20,21 @@ def at(seconds: float) -> datetime:
 
 
 class History:
-    """A history as boto3 gives it; each event is one second after the one before."""
+    """A history as boto3 gives it; each event is one second after the one before.
+
+    Attributes:
+        late: by how many seconds the next events come later than that.
+    """
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
+        self.late = 0
         self.add("ExecutionStarted")
 
     def add(self, type: str, after: int | None = None, **details: Any) -> int:
         number = len(self.events) + 1
         previous = number - 1 if after is None else after
-        event = {"id": number, "previousEventId": previous, "type": type, "timestamp": at(number)}
+        event = {"id": number, "previousEventId": previous, "type": type, "timestamp": at(number + self.late)}
         self.events.append(event | details)
         return number
 
@@ -55,7 +60,7 @@ class History:
         visits = Visits()
         for event in self.events:
             visits.see(event)
-        return visits.states(at(now or len(self.events)), status)
+        return visits.states(at(now or len(self.events) + self.late), status)
 
 
 def test_a_state_that_was_left_has_succeeded_and_took_the_time_between() -> None:
@@ -295,3 +300,70 @@ def test_bit_by_bit_is_the_same_as_all_at_once_and_nothing_is_taken_back(
             at_once[name].retries,
         )
         assert visits.seconds >= at_once[name].seconds
+
+
+def failed_map(history: History, end: str = "ExecutionFailed") -> None:
+    """A Map that fails, or is stopped, after four seconds, and the execution with it."""
+    history.enter("Map", "Map")
+    history.add("MapRunStarted", mapRunStartedEventDetails={"mapRunArn": "run"})
+    if end == "ExecutionFailed":
+        history.failed("MapRunFailed")
+        history.add("MapStateFailed")
+    history.failed(end, after=0)  # what ends an execution from outside comes after no event of it
+
+
+def redriven(history: History) -> None:
+    """An hour later somebody has it go on."""
+    history.late += 3600
+    history.add("ExecutionRedriven", after=0, executionRedrivenEventDetails={"redriveCount": 1})
+
+
+@pytest.mark.parametrize("end", ["ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"])
+def test_an_execution_that_is_redriven_runs_again_where_it_was(end: str) -> None:
+    history = History()
+    failed_map(history, end)
+    before = history.states()["Map"]
+    assert before.status == ("failed" if end == "ExecutionFailed" else "stopped")
+    redriven(history)
+    history.add("MapRunRedriven", mapRunRedrivenEventDetails={"mapRunArn": "run", "redriveCount": 1})
+    visits = Visits()
+    for event in history.events:
+        visits.see(event)
+    assert visits.status == "RUNNING"
+    assert visits.map_runs == {"Map": ["run"]}
+    again = history.states(now=len(history.events) + 3600 + 10)["Map"]
+    assert (again.status, again.visits, again.retries) == ("running", 1, int(end == "ExecutionFailed"))
+    assert again.seconds == pytest.approx(before.seconds + 11)  # not the hour in which nothing ran
+    history.add("MapRunSucceeded")
+    history.exit("Map", "Map")
+    history.passed("Report")
+    history.add("ExecutionSucceeded")
+    found = history.states(now=90_000)
+    assert {name: visits.status for name, visits in found.items()} == {
+        "Map": "succeeded",
+        "Report": "succeeded",
+    }
+    assert found["Map"].seconds == pytest.approx(before.seconds + 3)
+
+
+def test_an_execution_that_is_redriven_and_fails_again_has_failed_then() -> None:
+    history = History()
+    failed_map(history)
+    redriven(history)
+    history.add("MapRunRedriven", mapRunRedrivenEventDetails={"mapRunArn": "run", "redriveCount": 1})
+    history.failed("MapRunFailed", error="Again")
+    history.failed("ExecutionFailed", error="Again")
+    found = history.states(now=90_000)["Map"]
+    assert (found.status, found.error, found.visits) == ("failed", "Again", 1)
+
+
+def test_a_state_that_a_redrive_enters_anew_is_not_in_itself() -> None:
+    history = History()
+    for _ in range(2):
+        history.enter("No input", "Fail")
+        history.failed("ExecutionFailed", error="NoInput")
+        redriven(history)
+    history.enter("No input", "Fail")
+    found = history.states()["No input"]
+    assert (found.status, found.visits) == ("running", 3)
+    assert found.seconds == pytest.approx(4.0)
