@@ -7,13 +7,21 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers
 SCAN := .venv-scan
 
-.PHONY: demo test soak lint scan audit pipelines aws-test sam-local bench lock clean
+.PHONY: demo test chromium pictures soak lint scan audit pipelines aws-test sam-local bench lock clean
 
 demo: $(READY)
 	$(BIN)/python -m marla.demo
 
-test: $(READY)
+test: $(READY) chromium
 	$(BIN)/python -m pytest
+
+# A Chromium for the tests of pages: this machine's, or one that is installed now.
+chromium: $(READY)
+	./scripts/chromium.sh
+
+# The pictures of docs/: jobs on a local cloud of their own, seen in Chromium. In two minutes or so.
+pictures: $(READY) chromium
+	$(BIN)/python -m tests.browser.pictures
 
 # 200 random jobs under random faults, in ten minutes or so, each compared with an oracle. For others:
 # make soak SOAK='--jobs 1000 --seed 2'

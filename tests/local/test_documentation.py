@@ -61,6 +61,33 @@ def test_the_catalogues_examples_run(cloud: LocalCloud, tmp_path: Path) -> None:
     assert parts(tmp_path / "revenue").count("\n") == parts(tmp_path / "by-address").count("\n")
 
 
+def test_the_walk_through_a_job_can_be_followed(cloud: LocalCloud, tmp_path: Path) -> None:
+    script = "".join(blocks("docs/console.md", "sh"))
+    path = f"{MARLA.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "visits-2026.html").stat().st_size > 0
+    assert (tmp_path / "visits-2026.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+)
+def test_pictures_that_are_shown_are_there(document: str) -> None:
+    text = (ROOT / document).read_text()
+    shown = re.findall(r'!\[[^\]]+\]\(([^)]+)\)|<img src="([^"]+)"[^>]* alt="[^"]+"', text)
+    for path in (one or other for one, other in shown):
+        assert ((ROOT / document).parent / path).is_file(), path
+    assert len(shown) == text.count("![") + text.count("<img")
+
+
 def files_of_the_guide() -> dict[str, str]:
     """The files that the guide has its reader write, by path."""
     found = {}

@@ -1,0 +1,97 @@
+/** The phases of a job as they go, and its steps when it is done. */
+
+import { byId, el, fill } from "./dom.js";
+import { count, duration, rate, size, status } from "./format.js";
+import { Rows } from "./table.js";
+
+/** @param {any} phase */
+function named(phase) {
+  const more = [];
+  if (phase.wave > 1 && !/wave/.test(phase.name)) more.push(`wave ${phase.wave}`);
+  if (phase.sample && !/sampl/i.test(phase.name)) more.push("sample");
+  return [phase.name, ...more].join(", ");
+}
+
+/**
+ * Return the name of a phase among those of several stages.
+ * @param {any} phase
+ * @param {number} stages
+ */
+export function phaseName(phase, stages) {
+  const own = named(phase);
+  return stages > 1 && !/stage/i.test(own) ? `Stage ${phase.stage}: ${own}` : own;
+}
+
+let stages = 1;
+const phases = new Rows(
+  byId("phases"),
+  [
+    { head: true, cell: (phase) => phaseName(phase, stages) },
+    { cell: (phase) => status(phase.status === "stopped" && phase.failed ? "FAILED" : phase.status) },
+    {
+      cell: (phase) => {
+        const text = `${count(phase.succeeded)} of ${count(phase.total)}`;
+        const bar = {
+          max: phase.total || 1,
+          value: phase.succeeded,
+          "aria-label": `Tasks of ${named(phase)} done`,
+        };
+        return el("div", { class: "bar-cell" }, el("progress", bar), el("span", {}, text));
+      },
+    },
+    { kind: "number", cell: (phase) => count(phase.running) },
+    {
+      kind: "number",
+      cell: (phase) => (phase.failed ? el("strong", { class: "bad" }, `✕ ${count(phase.failed)}`) : "0"),
+    },
+    { kind: "number", cell: (phase) => count(phase.records) },
+    { kind: "number", cell: (phase) => size(phase.bytes) },
+    { kind: "number", cell: (phase) => duration(phase.seconds) },
+    { kind: "number", cell: (phase) => (phase.perSecond === null ? "—" : `${rate(phase.perSecond)}/s`) },
+    { kind: "number", cell: (phase) => duration(phase.secondsLeft) },
+  ],
+  (phase) => String(phase.number),
+  "No phase has begun.",
+);
+
+/** @param {any} step */
+function stepName(step) {
+  const kind = step.step === 0 ? "Map" : `Reduce, step ${step.step}`;
+  const sample = step.sample ? ", sample" : "";
+  return stages > 1 ? `Stage ${step.stage}: ${kind}${sample}` : `${kind}${sample}`;
+}
+
+const steps = new Rows(
+  byId("steps"),
+  [
+    { head: true, cell: stepName },
+    { kind: "number", cell: (step) => count(step.tasks) },
+    { kind: "number", cell: (step) => count(step.recordsIn) },
+    { kind: "number", cell: (step) => count(step.recordsOut) },
+    { kind: "number", cell: (step) => size(step.bytesIn) },
+    { kind: "number", cell: (step) => size(step.bytesOut) },
+    { kind: "number", cell: (step) => count(step.rejects ?? 0) },
+    { kind: "number", cell: (step) => count(step.reused ?? 0) },
+  ],
+  (step) => `${step.stage} ${Boolean(step.sample)} ${step.step}`,
+  "No step is done.",
+);
+
+/**
+ * @param {any} summary of the execution
+ */
+export function showPhases(summary) {
+  stages = summary.stages || 1;
+  phases.show(summary.phases);
+  const done = summary.output?.steps ?? [];
+  byId("steps-card").hidden = !done.length;
+  if (done.length) steps.show(done);
+  const warnings = summary.output?.warnings ?? [];
+  byId("warnings").hidden = !warnings.length;
+  fill(byId("warnings"), warnings.map((/** @type {any} */ one) => el("li", {}, textOf(one))));
+}
+
+/** @param {any} value */
+function textOf(value) {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

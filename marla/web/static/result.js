@@ -1,0 +1,147 @@
+/** The first rows of a result, and where it is; and what all of an execution's tasks took. */
+
+import { get, ofExecution } from "./api.js";
+import { byId, copies, el, fill } from "./dom.js";
+import { count, dollars, duration, many, size } from "./format.js";
+
+const ROWS = 20;
+
+/**
+ * Show the result of a job that succeeded.
+ * @param {string} execution its name
+ * @param {any} output of the execution
+ */
+export async function showResult(execution, output) {
+  const box = byId("result");
+  fill(box, el("p", { class: "quiet" }, "Reading it…"));
+  let found;
+  try {
+    found = await get(ofExecution(execution, `/result?rows=${ROWS}`));
+  } catch (error) {
+    // A result without rows (raw, for one) is none that could be shown, but it is there all the same.
+    fill(
+      box,
+      el("p", { class: "notice" }, /** @type {Error} */ (error).message),
+      places(output?.result ?? []),
+    );
+    return;
+  }
+  const rows = found.rows ?? [];
+  const columns = found.columns ?? [];
+  const total = found.total ?? output?.counters?.resultRecords;
+  const said = rows.length === total
+    ? `${many(total, "row")}.`
+    : `The first ${many(rows.length, "row")} of ${count(total)}.`;
+  fill(
+    box,
+    el("p", { id: "result-said" }, rows.length ? said : "The result has no rows."),
+    rows.length > 0 &&
+      el(
+        "div",
+        { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "result-said" },
+        el(
+          "table",
+          { class: "result" },
+          el("caption", { class: "visually-hidden" }, "First rows of the result"),
+          columns.length > 0 &&
+            el(
+              "thead",
+              {},
+              el("tr", {}, columns.map((/** @type {string} */ name) => el("th", { scope: "col" }, name))),
+            ),
+          el(
+            "tbody",
+            {},
+            rows.map((/** @type {any} */ row) =>
+              el("tr", {}, [row].flat().map((cell) => el("td", {}, cellText(cell))))
+            ),
+          ),
+        ),
+      ),
+    places(found.uris ?? output?.result ?? []),
+  );
+}
+
+/** @param {any} value */
+function cellText(value) {
+  return value === null || value === undefined
+    ? ""
+    : typeof value === "object"
+    ? JSON.stringify(value)
+    : String(value);
+}
+
+/** @param {string[]} uris */
+function places(uris) {
+  const button = el("button", { type: "button", class: "small right" }, "Copy");
+  copies(button, () => uris.join("\n"));
+  return el(
+    "section",
+    { "aria-labelledby": "result-uris" },
+    el("div", { class: "tools" }, el("h3", { id: "result-uris" }, many(uris.length, "object")), button),
+    el("ul", { class: "plain mono uris" }, uris.map((uri) => el("li", {}, uri))),
+  );
+}
+
+/**
+ * Show the sums of all tasks of a finished execution, and what they cost.
+ * @param {string} execution its name
+ */
+export async function showTotals(execution) {
+  const totals = await get(ofExecution(execution, "/totals"));
+  const bill = totals.dollars;
+  const isLocal = document.body.dataset.local === "yes";
+  const facts = [
+    ["Tasks", count(totals.tasks)],
+    ["Attempts", count(totals.attempts)],
+    ["Failed attempts", count(totals.failed)],
+    ["Cold starts", count(totals.coldStarts)],
+    ["Backups", count(totals.backups)],
+    ["Input records", count(totals.inputRecords)],
+    ["Input bytes", size(totals.inputBytes)],
+    ["Billed time", duration(totals.billedMs === undefined ? null : totals.billedMs / 1000)],
+    ["Lambda", totals.gbSeconds === undefined ? "—" : `${Number(totals.gbSeconds).toFixed(2)} GB-s`],
+    [isLocal ? "Would cost on AWS" : "Cost", dollars(bill?.total)],
+  ].filter(([, value]) => value !== "—");
+  fill(byId("totals"), facts.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
+  const parts = bill?.parts ?? [];
+  byId("cost").hidden = !parts.length;
+  fill(
+    byId("cost"),
+    el(
+      "details",
+      {},
+      el("summary", {}, "Cost by part"),
+      el(
+        "table",
+        {},
+        el("caption", { class: "visually-hidden" }, "Cost by part"),
+        el(
+          "tbody",
+          {},
+          parts.map((/** @type {any} */ one) =>
+            el(
+              "tr",
+              {},
+              el("th", { scope: "row" }, one.part),
+              el("td", { class: "number" }, dollars(one.dollars)),
+            )
+          ),
+        ),
+      ),
+      el(
+        "p",
+        { class: "quiet" },
+        `Prices of ${bill?.region}, as of ${bill?.asOf}. `,
+        (bill?.notes ?? []).join(" "),
+      ),
+    ),
+  );
+  const advice = totals.advice ?? [];
+  byId("advice").hidden = !advice.length;
+  fill(
+    byId("advice"),
+    advice.map((/** @type {any} */ one) => el("li", {}, el("strong", {}, one.title), ` ${one.text}`)),
+  );
+  byId("totals-card").hidden = false;
+}

@@ -1,0 +1,122 @@
+"""What the console's scripts compute, by themselves: the form's document, and numbers as people read them."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import Any, Protocol
+
+import pytest
+from playwright.sync_api import Page, Route
+
+from marla.generate import parse_size
+from marla.local.cloud import ROOT
+from marla.view import count_text, size_text
+
+STATIC = ROOT / "marla" / "web" / "static"
+ADDRESS = "http://localhost/"  # of nobody: the test itself answers
+
+
+class Call(Protocol):
+    def __call__(self, module: str, function: str, *arguments: Any) -> Any: ...
+
+
+@pytest.fixture
+def call(page: Page) -> Call:
+    """Call a function of a module with JSON, and return what it returns."""
+
+    def answer(route: Route) -> None:
+        name = route.request.url.removeprefix(ADDRESS)
+        if not name:
+            route.fulfill(content_type="text/html", body="<title>modules</title>")
+        else:
+            kind, _ = mimetypes.guess_type(name)
+            route.fulfill(content_type=kind or "text/plain", body=(STATIC / name).read_text())
+
+    page.route(f"{ADDRESS}**", answer)
+    page.goto(ADDRESS)
+
+    def call(module: str, function: str, *arguments: Any) -> Any:
+        return page.evaluate(
+            "async ([module, name, given]) => (await import(`/${module}.js`))[name](...given)",
+            [module, function, list(arguments)],
+        )
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, 999, 1000, 1049, 1050, 1150, 1250, 1350, 1750, 2250, 999_949, 999_950, 10**9, 5 * 10**12]
+)
+def test_bytes_are_written_as_on_the_command_line(call: Call, size: int) -> None:
+    assert call("format", "size", size) == size_text(size)
+
+
+@pytest.mark.parametrize("number", [0, 12, 1234, 1_234_567])
+def test_numbers_are_written_as_on_the_command_line(call: Call, number: int) -> None:
+    assert call("format", "count", number) == count_text(number)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0 s"),
+        (0.0004, "1 ms"),
+        (0.042, "42 ms"),
+        (1.23, "1.2 s"),
+        (99.94, "99.9 s"),
+        (125, "2 min 5 s"),
+        (3599.7, "1 h 0 min"),
+        (None, "—"),
+    ],
+)
+def test_a_time_is_as_fine_as_it_is_short(call: Call, seconds: float | None, text: str) -> None:
+    assert call("format", "duration", seconds) == text
+
+
+@pytest.mark.parametrize("text", ["64MB", "64mib", "200 KB", "4096", "1GB"])
+def test_a_size_means_what_it_means_on_the_command_line(call: Call, text: str) -> None:
+    assert call("document", "sizeFrom", text) == parse_size(text)
+
+
+def test_what_is_no_number_is_left_for_the_check_to_refuse(call: Call) -> None:
+    assert call("document", "numberFrom", "ten") == "ten"
+    assert call("document", "sizeFrom", "12 parsecs") == "12 parsecs"
+    assert call("document", "numberFrom", " ") is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "s3://b/a/",
+        ["s3://b/a/", "s3://b/c/"],
+        [{"name": "rankings", "uri": "s3://b/r/"}, {"name": "uservisits", "uri": "s3://b/v/"}],
+        [{"uri": "s3://b/a/", "format": {"type": "csv", "header": True}, "splittable": False}],
+        ["s3://b/a/", {"from": "stages.0.result"}],
+    ],
+    ids=["one", "several", "named", "of a format", "reference"],
+)
+def test_inputs_come_out_of_the_form_as_they_went_in(call: Call, given: Any) -> None:
+    assert call("document", "inputFrom", call("document", "inputsOf", given)) == given
+
+
+def test_a_query_of_one_statement_is_a_text_and_of_more_an_object(call: Call) -> None:
+    document = call("document", "withStatement", {"input": "s3://b/"}, "map", "SELECT 1")
+    assert document == {"sql": "SELECT 1", "input": "s3://b/"}
+    document = call("document", "withStatement", document, "key", ["a"])
+    assert document["sql"] == {"map": "SELECT 1", "key": ["a"]}
+
+
+def test_a_query_asks_for_its_placeholders_but_not_for_those_in_texts_and_comments(call: Call) -> None:
+    query = "SELECT '$no', a FROM input -- $neither\nWHERE a > $least AND b < $most AND c > $least"
+    assert call("document", "placeholders", query) == ["least", "most"]
+
+
+def test_another_job_keeps_the_parameters_that_it_takes_and_no_query(call: Call) -> None:
+    before = {"sql": "SELECT 1", "params": {"k": 3, "field": 2}, "input": "s3://b/", "partitions": 2}
+    after = {"job": "top", "params": {"k": 3}, "input": "s3://b/", "partitions": 2}
+    assert call("document", "withJob", before, "top", ["k", "delimiter"]) == after
+
+
+def test_another_execution_of_the_same_is_a_job_of_its_own(call: Call) -> None:
+    asked = {"job": "sort", "input": "s3://b/", "resume": "first"}
+    assert call("document", "anew", asked) == {"job": "sort", "input": "s3://b/"}
