@@ -12,8 +12,10 @@ SCAN := .venv-scan
 demo: $(READY)
 	$(BIN)/python -m marla.demo
 
+# What has a local cloud, and looks at the time, is on its own.
 test: $(READY) chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/unit tests/interpreter tests/statemachine
+	$(BIN)/python -m pytest tests/local tests/browser
 
 # A Chromium for the tests of pages: this machine's, or one that is installed now.
 chromium: $(READY)

@@ -158,9 +158,7 @@ def test_a_large_result_of_raw_bytes_is_whole(s3: S3Client, store: ObjectStore) 
 @pytest.mark.parametrize("rows_before", [0, 3, UPLOAD_PART_BYTES // BUFFER_CHARACTERS + 2])
 def test_an_error_leaves_no_result_behind(s3: S3Client, store: ObjectStore, rows_before: int) -> None:
     def write_rows() -> None:
-        with ResultWriter(
-            NO_COLUMNS, "csv", lambda _: store.write(JOBS, "part", tag=INTERMEDIATE)
-        ) as result:
+        with ResultWriter(NO_COLUMNS, "csv", lambda _: store.write(JOBS, "part", tag=INTERMEDIATE)) as result:
             for number in range(rows_before):
                 result.write(number, "x" * BUFFER_CHARACTERS)
             result.write("bad", {})

@@ -13,8 +13,8 @@ from mapreduce.errors import BadRecord
 from mapreduce.events import ReduceTask
 from mapreduce.reduce_task import run_reduce_task
 from mapreduce.segments import SegmentWriter
-from mapreduce.storage import INTERMEDIATE
 from mapreduce.shuffle import MEMORY_BYTES, Shuffle
+from mapreduce.storage import INTERMEDIATE
 from tests.unit.memory_s3 import memory_store
 from tests.unit.pipeline import INPUT, JOBS, Outcome, read_all, reduce_event, run_on, run_pipeline
 from tests.unit.sample_jobs import SAMPLE_JOBS
