@@ -109,6 +109,16 @@ def on(error: str, state: str, *, timed_out: bool = False) -> str:
     return _ADVICE.get(error, "").format(**_OF_KIND.get(kind_of(state), _OF_KIND["Map"]))
 
 
+def is_resumable(error: str, cause: str) -> bool:
+    """Say whether it may help to resume a job that failed with an error, rather than to start it anew.
+
+    Args:
+        error: its name.
+        cause: its message, which may say itself to start the job again.
+    """
+    return error not in _SAME_AGAIN and "start the job again" not in cause
+
+
 def command_to_resume(error: str, cause: str, name: str, progress: Progress, where: str) -> str:
     """Return the command that continues a failed job, or nothing if that is of no use.
 
@@ -119,7 +129,7 @@ def command_to_resume(error: str, cause: str, name: str, progress: Progress, whe
         where: the options that say in which cloud.
     """
     is_begun = any(phase.succeeded for phase in progress.phases)
-    if not is_begun or error in _SAME_AGAIN or "start the job again" in cause:
+    if not is_begun or not is_resumable(error, cause):
         return ""
     return f"marla run --resume {name}{_OPTIONS.get(error, '')}{where}"
 

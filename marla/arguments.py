@@ -207,7 +207,12 @@ class Grammar:
             command.add_argument("execution", metavar="EXECUTION", help="an execution's name or ARN")
             _add_json(command)
             _add_where(command)
-        report.add_argument("--out", type=Path, metavar="FILE", help="the file (EXECUTION.html)")
+        report.add_argument(
+            "--out",
+            type=Path,
+            metavar="FILE",
+            help="the file, replaced if it is there; - for standard output (EXECUTION.html)",
+        )
 
     def _add_graph(self) -> None:
         graph = self._command("graph", "draw the state machine, or an execution of it")

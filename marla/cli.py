@@ -114,9 +114,10 @@ def _result(options: argparse.Namespace) -> int:
     arn = stack.execution_arn(options.execution)
     progress = next(execution.follow(stack, arn))
     if progress.output is None:
+        tells = "watch" if progress.status == "RUNNING" else "explain"
         raise CloudError(
-            f"{arn}: {progress.status}, so there is no result; see `marla watch {options.execution}"
-            f"{stack.options}`"
+            f"{options.execution}: {progress.status}, so there is no result; see `marla {tells} "
+            f"{options.execution}{stack.options}`"
         )
     uris = progress.output["result"]
     if options.json:

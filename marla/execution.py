@@ -54,6 +54,11 @@ def start(stack: Stack, execution_input: dict[str, Any], name: str) -> str:
             stateMachineArn=stack.state_machine, name=name, input=json.dumps(execution_input)
         )
     except ClientError as error:
+        if error.response["Error"]["Code"] == "ExecutionAlreadyExists":
+            raise CloudError(
+                f"--name: there is an execution {name} already; give another name, or none, so that one is "
+                "made up"
+            ) from error
         raise CloudError(f"the execution {name} could not be started: {error}") from error
     return answer["executionArn"]
 

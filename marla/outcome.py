@@ -84,13 +84,8 @@ def _bring(stack: Stack, output: dict[str, Any], options: argparse.Namespace) ->
     uris, counters = output["result"], output["counters"]
     document = {"columns": output.get("columns", []), "result": uris}
     document |= {"counters": counters, "warnings": output.get("warnings", []), "steps": output["steps"]}
-    if rejects := counters["rejects"]:
-        they = (
-            "1 record could not be read; it is"
-            if rejects == 1
-            else f"{rejects:,} records could not be read; they are"
-        )
-        say(f"{they} set aside in {' and '.join(_folders_of_rejects(output))}")
+    if text := set_aside(output):
+        say(text)
     if options.out:
         paths = results.fetch(stack, uris, options.out)
         document["files"] = [str(path) for path in paths]
@@ -98,6 +93,23 @@ def _bring(stack: Stack, output: dict[str, Any], options: argparse.Namespace) ->
     else:
         say(f"Result: {described(uris)}")
     return document
+
+
+def set_aside(output: dict[str, Any]) -> str:
+    """Return how many records of an execution's input could not be read, and where they are; "" for none.
+
+    Args:
+        output: the execution's.
+    """
+    rejects = output.get("counters", {}).get("rejects", 0)
+    if not rejects:
+        return ""
+    they = (
+        "1 record could not be read; it is"
+        if rejects == 1
+        else f"{rejects:,} records could not be read; they are"
+    )
+    return f"{they} set aside in {' and '.join(_folders_of_rejects(output))}"
 
 
 def _folders_of_rejects(output: dict[str, Any]) -> list[str]:

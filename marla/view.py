@@ -18,6 +18,7 @@ from rich.text import Text
 from .execution import Phase, Progress, step_name
 from .failure import Failure
 
+NOT_EVEN = 1.05  # times what a partition would have if all had the same
 _MARK = re.compile(r" *\^+ *")  # below a line of a query
 _OPTIONS = {
     "fanIn": "--fan-in",
@@ -112,6 +113,8 @@ def _largest_share(step: dict[str, Any]) -> list[str]:
     if "largestPartition" not in step or step["tasks"] < 2 or not step["recordsIn"]:
         return []
     share = step["largestPartition"]["records"] / step["recordsIn"]
+    if share * step["tasks"] < NOT_EVEN:
+        return []
     return [f"the largest of {step['tasks']:,} partitions has {share:.1%} of the records"]
 
 

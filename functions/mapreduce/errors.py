@@ -159,3 +159,9 @@ class StorageRefused(MarlaError):
 
 class StorageUnavailable(Exception):
     """S3 did not answer. No MarlaError: trying the task again may help, and the state machine does."""
+
+
+def in_words(type: type) -> str:
+    """Return what people call a value of a type that JSON has."""
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    return names.get(type) or f"a {type.__name__}"

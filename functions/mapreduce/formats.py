@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from .errors import InvalidParameter
+from .errors import InvalidParameter, in_words
 from .framing import FixedLength, WholeObject
 from .json_lines import JsonLines
 from .lines import HEADER_BYTES, Csv, LineError, Text
@@ -145,5 +145,5 @@ def format_from(spec: object, default: Format) -> Format:
         if name == "columns":
             given[name] = _column_names(value)
         elif name != "length" and not isinstance(value, type(known[name])):  # `Fixed` looks at its length
-            raise InvalidParameter(f"format.{name}: got {value!r}; give a {type(known[name]).__name__}")
+            raise InvalidParameter(f"format.{name}: got {value!r}; give {in_words(type(known[name]))}")
     return kind(**(known | given))

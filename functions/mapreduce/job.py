@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from .errors import BadKey, InvalidParameter
+from .errors import BadKey, InvalidParameter, in_words
 from .formats import Format, Text
 from .place import Place
 
@@ -143,7 +143,7 @@ def arguments_for(declared: Mapping[str, Parameter], params: Mapping[str, Any]) 
         _check_parameter(name, value, declared[name])
     for name, spec in declared.items():
         if spec.required and name not in params:
-            raise InvalidParameter(f"params.{name}: got nothing; give a {spec.type.__name__} ({spec.help})")
+            raise InvalidParameter(f"params.{name}: got nothing; give {in_words(spec.type)} ({spec.help})")
     return {name: params.get(name, spec.default) for name, spec in declared.items()}
 
 
@@ -151,7 +151,7 @@ def _check_parameter(name: str, value: Any, spec: Parameter) -> None:
     accepted = (int, float) if spec.type is float else (spec.type,)
     if type(value) not in accepted:
         raise InvalidParameter(
-            f"params.{name}: got {json.dumps(value)}; give a {spec.type.__name__} ({spec.help})"
+            f"params.{name}: got {json.dumps(value)}; give {in_words(spec.type)} ({spec.help})"
         )
     if spec.minimum is not None and value < spec.minimum:
         raise InvalidParameter(f"params.{name}: got {value}; give at least {spec.minimum} ({spec.help})")

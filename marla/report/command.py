@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,13 +18,20 @@ from .model import Report
 from .page import html_of
 from .sentences import of_execution
 
+STDOUT = Path("-")
+
 
 def run(options: argparse.Namespace) -> int:
     """Write the report; return the command's exit status."""
-    if options.out:
+    if options.out and options.out != STDOUT:
         check_file(options.out)
     stack = connect(options)
     out = options.out or Path(f"{past.name_of(stack, options.execution)}.html")
+    if out == STDOUT:
+        if options.json:
+            raise UsageError("--out: got - with --json, which is for standard output too; give a file")
+        sys.stdout.write(html_of(gathered(stack, options.execution)))
+        return SUCCESS
     check_file(out)
     report = gathered(stack, options.execution)
     write(out, html_of(report))

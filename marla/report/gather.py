@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import failure, past, records
 from ..costs import of_execution as costs
+from ..errors import CloudError
 from ..execution import Progress, update
 from ..explain.search import options_of
 from ..graph.definition import graph_of
@@ -34,6 +35,11 @@ def gathered(stack: Stack, execution: str) -> Report:
     update(stack, before.arn, progress, events.append)
     made = datetime.now(UTC)
     done = records.of_execution(stack, before.job, before.name)
+    if not done and any(phase.succeeded for phase in progress.phases):
+        raise CloudError(
+            f"{before.name}: the records of its tasks are gone, so there is nothing to report: they were "
+            "deleted, as `marla rm` does, or have expired, as they do after 90 days"
+        )
     visits = Visits()
     for event in events:
         visits.see(event)

@@ -93,4 +93,5 @@ def of_execution(report: Report) -> str:
     }
     how = f"{words.get(report.execution.status, report.execution.status)} {seconds_text(report.seconds)}"
     done = f"{plural(report.totals.tasks, 'task')} done in {plural(report.totals.attempts, 'attempt')}"
-    return f"The {report.execution.title} {how}: {done}."
+    reused = f", {report.totals.reused:,} of them by an earlier execution" if report.totals.reused else ""
+    return f"The {report.execution.title} {how}: {done}{reused}."

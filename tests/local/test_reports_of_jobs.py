@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from marla import execution
-from marla.report.gather import gathered
+import pytest
+
+from marla import execution, removal
+from marla.errors import CloudError
+from marla.report.gather import gathered, report_html
 from marla.report.page import html_of
 from marla.stack import Stack
 from tests.local.conftest import Put, Run
@@ -70,3 +73,11 @@ def test_an_execution_that_runs_has_a_report_as_of_now(stack: Stack, put: Put) -
     assert report.running
     assert report.execution.status == "RUNNING"
     assert "It is still running: this is as of " in html_of(report)
+
+
+def test_a_job_that_was_removed_has_no_report_and_is_given_no_price(stack: Stack, run: Run, put: Put) -> None:
+    job = run(job="wordcount", input=put({"a.txt": b"a b\n"}))
+    assert "succeeded" in report_html(stack, job.name)
+    removal.remove(stack, job.name, keep_result=True)
+    with pytest.raises(CloudError, match=f"^{job.name}: the records of its tasks are gone"):
+        report_html(stack, job.name)

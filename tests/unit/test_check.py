@@ -65,7 +65,7 @@ def test_a_check_tells_all_parameters_and_columns() -> None:
         (
             {"pipeline": {"name": "top", "params": {"k": "x"}}},
             InvalidParameter,
-            'params.k: got "x"; give a int',
+            'params.k: got "x"; give a whole number',
         ),
         (
             {"pipeline": {"name": "top", "params": {"n": 1}}},

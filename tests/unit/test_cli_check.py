@@ -44,9 +44,9 @@ def test_what_the_stack_takes_is_taken(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["uservisits", "x", "--param", "prefix=a"], '^--param prefix: got "a"; give a int .how many'),
+        (["uservisits", "x", "--param", "prefix=a"], '^--param prefix: got "a"; give a whole number .how many'),
         (["uservisits", "x", "--param", "prefx=8"], "^--param prefx: this job has no such parameter; it tak"),
-        (["grep", "x"], "^--param pattern: got nothing; give a str .a regular expression"),
+        (["grep", "x"], "^--param pattern: got nothing; give a text .a regular expression"),
         (["grep", "x", "--param", "pattern=["], r'^--param pattern: got "\["; give a regular expression'),
         (["top", "x", "--param", "k=0"], "^--param k: got 0; give at least 1"),
         (["top", "x", "--param", "n=3"], "^--param n: this job has no such parameter; it takes k, "),
@@ -98,7 +98,7 @@ def test_a_parameter_is_called_as_the_chain_calls_it(
 def test_a_job_of_several_inputs_is_checked_with_their_names(catalogue_folder: Path) -> None:
     (catalogue_folder / "two.py").write_text(TWO_INPUTS)
     check("two", "left=x", "right=y", "--param", "least=2", "--param", "text=a")
-    with pytest.raises(UsageError, match=r"^--param text: got nothing; give a str"):
+    with pytest.raises(UsageError, match=r"^--param text: got nothing; give a text"):
         check("two", "left=x", "right=y", "--param", "least=2")
 
 

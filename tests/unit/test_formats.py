@@ -224,10 +224,10 @@ def test_an_input_may_choose_a_format_or_change_options_of_the_jobs(
         ({"type": "csv", "sep": ";"}, r"format.sep: csv has no such option; it takes delimiter, quote, col"),
         ({"type": "csv", "delimiter": ";;"}, r"format.delimiter: got ';;'; give one character"),
         ({"type": "csv", "delimiter": ""}, r"format.delimiter: got ''; give one character"),
-        ({"type": "csv", "delimiter": 7}, r"format.delimiter: got 7; give a str"),
+        ({"type": "csv", "delimiter": 7}, r"format.delimiter: got 7; give a text"),
         ({"type": "csv", "quote": "''"}, r"format.quote: got \"''\"; give one character, or \"\" for none"),
-        ({"type": "csv", "header": "yes"}, r"format.header: got 'yes'; give a bool"),
-        ({"type": "csv", "header": 1}, r"format.header: got 1; give a bool"),
+        ({"type": "csv", "header": "yes"}, r"format.header: got 'yes'; give true or false"),
+        ({"type": "csv", "header": 1}, r"format.header: got 1; give true or false"),
         *(
             (
                 {"type": "fixed", "length": length},

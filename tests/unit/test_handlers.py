@@ -82,7 +82,7 @@ def test_a_check_tells_parameters_with_their_defaults() -> None:
         (
             {"check": True, "job": "uservisits", "params": {"prefix": "8"}},
             InvalidParameter,
-            r'params.prefix: got "8"; give a int \(how many characters',
+            r'params.prefix: got "8"; give a whole number \(how many characters',
         ),
         (map_event("wrdcount", []), UnknownJob, "job: there is no 'wrdcount'"),
         (map_event("wordcount", [], task=-1), InvalidTask, "task: got -1; give a whole number"),

@@ -127,5 +127,5 @@ def test_urls_with_quotes_and_commas_reach_the_second_stage_as_they_were() -> No
 
 
 def test_the_share_needs_the_counters_of_the_count() -> None:
-    with pytest.raises(InvalidParameter, match=r"params\.lines: got nothing; give a int"):
+    with pytest.raises(InvalidParameter, match=r"params\.lines: got nothing; give a whole number"):
         UrlShare()
