@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
@@ -24,6 +24,11 @@ API = "/api/"
 UNKNOWN = {"ExecutionDoesNotExist", "InvalidArn", "ResourceNotFound", "NoSuchBucket", "NoSuchKey"}
 THROTTLED = {"ThrottlingException", "TooManyRequestsException", "SlowDown", "Throttling"}
 RETRY_SECONDS = 2
+# The local cloud has other ports each time that it is started, and a console keeps those that it began with.
+ELSEWHERE = (
+    "The local cloud was stopped, or started anew at other ports: end this console (Ctrl-C) and start "
+    "`marla console` again."
+)
 LONGEST_WAIT = 30.0  # seconds, for another request that asks the cloud for the same
 
 
@@ -82,8 +87,10 @@ def install(app: Flask, stack: Stack) -> None:
         return _answer(502, f"{code}: {message}")
 
     def silent(error: BotoCoreError | Boto3Error) -> Response:
-        where = argparse.Namespace(stack=None if stack.local else stack.name)
-        text = unanswered(where, error)
+        if stack.local and isinstance(error, EndpointConnectionError | ConnectTimeoutError):
+            text = ELSEWHERE
+        else:
+            text = unanswered(argparse.Namespace(stack=None if stack.local else stack.name), error)
         say(f"marla: {request.method} {request.path}: {text}")
         return _answer(504, text)
 

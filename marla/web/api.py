@@ -102,17 +102,16 @@ def blueprint(stack: Stack, executions: Executions, clock: Clock) -> Blueprint:
 
     @api.post("/check")
     def check() -> Response:
-        return jsonify({"problems": _problems(stack, _document(_body()))})
+        body = _body()
+        name = starting.problem_of_name(body.get("name"))
+        return jsonify({"problems": _problems(stack, _document(body)) + ([name] if name else [])})
 
     @api.post("/executions")
     def start() -> Any:
         body = _body()
         document = _document(body)
         _check(stack, document)
-        name = body.get("name") or ""
-        if not isinstance(name, str):
-            raise Refused(400, "name: give a text, or leave it out", field="name")
-        return _started(starting.start(stack, document, name)), 201
+        return _started(starting.start(stack, document, body.get("name"))), 201
 
     @api.post("/executions/<name>/stop")
     def stop(name: str) -> Response:

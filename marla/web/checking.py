@@ -35,6 +35,7 @@ def problems(stack: Stack, definition: str, document: Any) -> list[Problem]:
     """
     machine = _Machine(_read(definition), document)
     found = machine.problems()
+    found += [] if any(message.startswith("sql") for message in found) else _of_query(document)
     if found or "resume" in document:  # what is resumed is held against what it was
         return [_located(message) for message in found]
     return [
@@ -50,6 +51,14 @@ def _read(definition: str) -> dict[str, Any]:
     except ValueError:
         found = yaml.safe_load(definition)
     return dict(found)
+
+
+def _of_query(document: Any) -> list[str]:
+    """Return what is wrong with a query that is not there: the worker would say so, but later."""
+    sql = document.get("sql") if isinstance(document, dict) else None
+    where, text = ("sql.map", sql.get("map")) if isinstance(sql, dict) else ("sql", sql)
+    is_empty = isinstance(text, str) and not text.strip()
+    return [f"{where}: got nothing; give one SELECT, and nothing else"] if is_empty else []
 
 
 def _of_job(stack: Stack, event: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .. import execution, past, resume
+from .. import advice, execution, outcome, past, resume
 from ..execution import Phase, Progress, kind_of
 from ..explain.search import console_url
 from ..graph.definition import Graph, graph_of
@@ -196,7 +196,7 @@ class Watched:
             "failed": now.status not in {"RUNNING", "SUCCEEDED"},
             "error": now.error,
             "canStop": now.status == "RUNNING",
-            "canResume": can_resume(now),
+            "canResume": can_resume(now, now.error, self.progress.cause),
             "canDelete": now.status != "RUNNING" and not now.is_stranger,
             "events": len(self.events),
         }
@@ -204,6 +204,7 @@ class Watched:
             summary["awsUrl"] = console_url(now.arn, self.stack.region)
         if self.progress.output is not None:
             summary["output"] = {name: self.progress.output.get(name) for name in OUTPUT}
+            summary["setAside"] = outcome.set_aside(self.progress.output)
         return summary
 
 
@@ -220,12 +221,18 @@ def job_of(asked: Any) -> str:
     return "query" if title == "sql" else title
 
 
-def can_resume(now: Past) -> bool:
-    """Say whether an execution's job can be continued, as far as the execution itself tells."""
+def can_resume(now: Past, error: str, cause: str) -> bool:
+    """Say whether an execution's job can be continued, and whether that helps.
+
+    Args:
+        error: the name of what ended it, and its `cause`: as the execution itself tells them, or as they were
+            found behind that.
+    """
     return (
         now.status not in {"RUNNING", "SUCCEEDED"}
         and isinstance(now.asked, dict)
         and now.error not in past.REFUSED
+        and advice.is_resumable(error, cause)
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from .. import outcome, results
-from .executions import Watched
+from .executions import Watched, can_resume
 from .tasks import Tasks
 from .totals import totals_of
 
 
 def explanation(watched: Watched) -> dict[str, Any]:
-    """Return why an execution failed, as `marla explain` has it; nothing if it did not."""
+    """Return why an execution failed, as `marla explain` has it; nothing if it did not.
+
+    `canResume` says whether it helps to resume the job, now that the cause is found.
+    """
     seen = watched.look()
     if not seen.summary["failed"]:
         return {}
@@ -23,7 +26,10 @@ def _explained(watched: Watched) -> dict[str, Any]:
     from ..explain.search import explain  # noqa: PLC0415 - imports DuckDB for some objects
 
     found = explain(watched.stack, watched.before.arn, watched.progress)
-    return {} if found is None else found.to_json()
+    if found is None:
+        return {}
+    error, cause = found.failure.name, found.failure.cause
+    return found.to_json() | {"canResume": can_resume(watched.now, error, cause)}
 
 
 def result(watched: Watched, rows: int) -> dict[str, Any]:
@@ -48,7 +54,8 @@ def result(watched: Watched, rows: int) -> dict[str, Any]:
 def totals(watched: Watched) -> dict[str, Any]:
     """Return what the tasks of an execution took in all, and what it cost.
 
-    Of one that runs, what its tasks have taken so far, without the cost.
+    Of one that runs, what its tasks have taken so far, without the cost. Where the records that would be
+    added up are deleted, or have expired, only that they are `gone`.
     """
     seen = watched.look()
     if not seen.finished:
@@ -60,7 +67,10 @@ def totals(watched: Watched) -> dict[str, Any]:
 def _with_costs(watched: Watched) -> dict[str, Any]:
     from ..costs.of_execution import of_execution  # noqa: PLC0415 - only this asks for costs
 
-    found = Tasks.of(watched).records()
+    tasks = Tasks.of(watched)
+    if tasks.are_gone():
+        return {"gone": True}
+    found = tasks.records()
     costs = of_execution(watched.stack, watched.before.arn, found)
     told = costs.to_json()
     return totals_of(found) | {

@@ -12,27 +12,39 @@ from ..inputs import Input
 from ..past import Past
 from ..stack import Stack
 from .answers import Refused
+from .checking import Problem
 from .names import is_name
 
 STOPPED = "Stopped from the console"
 
 
-def start(stack: Stack, document: dict[str, Any], name: str) -> str:
+def problem_of_name(name: Any) -> Problem | None:
+    """Return why an execution cannot be called so, or None if it can, or if no name is given.
+
+    Args:
+        name: what was given: any JSON.
+    """
+    if not name or (isinstance(name, str) and is_name(name)):
+        return None
+    text = f"name: got {str(name)[:100]!r}; give up to 80 letters, digits, - and _, or leave it out"
+    return {"field": "name", "message": text}
+
+
+def start(stack: Stack, document: dict[str, Any], name: Any) -> str:
     """Start an execution of an input that is checked already; return its name.
 
     Args:
-        name: nothing for one that says the job and the time.
+        name: what was given; nothing for one that says the job and the time.
     """
-    if name and not is_name(name):
-        text = f"name: got {name[:100]!r}; give up to 80 letters, digits, - and _, or leave it out"
-        raise Refused(400, text, problems=[{"field": "name", "message": text}])
-    name = name or execution.new_name(_title(document))
-    if past.find(stack, name) is not None:
-        text = f"name: there is an execution {name} already; give another, or leave it out"
+    if problem := problem_of_name(name):
+        raise Refused(400, problem["message"], field="name", problems=[problem])
+    chosen: str = name or execution.new_name(_title(document))
+    if past.find(stack, chosen) is not None:
+        text = f"name: there is an execution {chosen} already; give another, or leave it out"
         raise Refused(400, text, problems=[{"field": "name", "message": text}])
     _check_regions(stack, document)
-    execution.start(stack, document, name)
-    return name
+    execution.start(stack, document, chosen)
+    return chosen
 
 
 def _check_regions(stack: Stack, document: dict[str, Any]) -> None:

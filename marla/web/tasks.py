@@ -49,7 +49,7 @@ class Tasks:
         """Return some attempts at tasks of a phase, in the order of the tasks; those that run come last.
 
         They are this execution's own, not those of others of its job. `more` says that not all that failed is
-        known yet: asked again, there is more.
+        known yet: asked again, there is more. `gone` says that the records were deleted, or have expired.
 
         Args:
             number: of the phase; None for all.
@@ -83,6 +83,7 @@ class Tasks:
             "pages": pages,
             "total": total,
             "more": more,
+            "gone": self.are_gone(),
             "counts": {
                 "done": len(keys) - failed,
                 "failed": max(failed + len(dead), sum(phase.failed for phase in phases)),
@@ -109,6 +110,11 @@ class Tasks:
     def records(self) -> list[TaskRecord]:
         """Return the records of all attempts of the execution itself, not of others of its job."""
         return list(self._read(self._own(self._watched.look())).values())
+
+    def are_gone(self) -> bool:
+        """Say whether tasks of an execution that is over succeeded, and not one record of it is left."""
+        seen = self._watched.look()
+        return seen.finished and any(phase.succeeded for phase in seen.phases) and not self._own(seen)
 
     # ---- what there is ------------------------------------------------------------------------------------
 

@@ -56,5 +56,9 @@ def test_a_job_is_stopped_resumed_and_deleted(
     expect(question).to_contain_text(f"s3://{stack.job_bucket}/jobs/{name}/")
     question.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text(re.compile(r"^[1-9]\d* objects deleted")).first).to_be_visible()
+    totals = page.get_by_role("region", name="Totals of all tasks")
+    expect(totals).to_contain_text("The records of this job's tasks were deleted")
+    expect(page.get_by_role("tabpanel", name="Tasks")).to_contain_text("there is nothing to add up")
+    accessible(page)
     left = stack.s3.list_objects_v2(Bucket=stack.job_bucket, Prefix=f"jobs/{name}/").get("Contents", [])
     assert [item["Key"] for item in left if "/result/" in item["Key"]] == []

@@ -7,10 +7,12 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from marla.stack import Stack
 from tests.browser import scenes
 from tests.browser.conftest import Accessible, Visit
 from tests.browser.reading import state, table, the_table
 from tests.browser.scenes import TORN, TORN_FILE, Scene
+from tests.local_cloud import READABLE
 
 
 @pytest.fixture
@@ -72,3 +74,42 @@ def test_markup_in_the_data_is_text(shown: Page) -> None:
     why = shown.get_by_role("region", name="Why it failed")
     expect(why.get_by_text("<b>sale</b>").first).to_be_visible()
     assert shown.locator("b", has_text="sale").count() == 0
+
+
+def test_a_job_that_met_a_bad_record_is_resumed_with_how_many_may_be_set_aside(
+    shown: Page, failed: Scene, stack: Stack, accessible: Accessible
+) -> None:
+    why = shown.get_by_role("region", name="Why it failed")
+    why.get_by_role("button", name="Resume the job…").click()
+    question = shown.get_by_role("dialog", name="Resume this job?")
+    bad = question.get_by_label("Bad records")
+    expect(bad).to_have_attribute("aria-required", "true")
+    expect(bad).to_have_accessible_description(re.compile("this execution had maxBadRecords 0"))
+    question.get_by_role("button", name="Resume it").click()
+    expect(question.get_by_role("alert")).to_contain_text("say how many")
+    expect(bad).to_be_focused()
+    accessible(shown)
+
+    bad.fill("1")
+    question.get_by_role("button", name="Resume it").click()
+    shown.wait_for_url(lambda url: not url.endswith(failed.name))
+    title = shown.get_by_role("heading", level=1)
+    expect(title).to_have_text(re.compile("Succeeded$"), timeout=60_000)
+    told = f"1 record could not be read; it is set aside in s3://{stack.job_bucket}/jobs/{failed.name}/"
+    expect(shown.get_by_role("list", name="Warnings")).to_contain_text(told)
+    shown.get_by_role("tab", name="Result").click()
+    expect(shown.get_by_role("tabpanel", name="Result")).to_contain_text(told)
+    expect(shown.get_by_role("table", name="First rows of the result")).to_be_visible()
+    accessible(shown)
+
+
+def test_what_would_fail_again_is_not_offered_to_be_resumed(visit: Visit, stack: Stack) -> None:
+    empty = scenes.request(f"s3://{READABLE}/browser/nothing-is-here/")
+    assert scenes.played(stack, "browser-empty", empty).progress.error == "NoInput"
+    page = visit("/executions/browser-empty")
+    why = page.get_by_role("region", name="Why it failed")
+    expect(why).to_contain_text("NoInput")
+    expect(why.get_by_role("button", name="Resume the job…")).to_have_count(0)
+    expect(page.get_by_role("button", name="Delete…")).to_be_enabled()
+    expect(page.get_by_role("button", name="Resume…", exact=True)).to_be_disabled()
+    expect(page.get_by_label("Phase", exact=True)).to_be_hidden()  # there was none to choose

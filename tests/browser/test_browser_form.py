@@ -39,6 +39,7 @@ def test_a_job_is_started_from_the_form_and_its_graph_watched_to_the_end(
 ) -> None:
     name = "browser-form"
     uri = scenes.put_visits(stack, READABLE, f"browser/{name}")
+    accessible(form)
     hands.fill_in(form, name, uri, split_bytes=scenes.SPLIT_BYTES, prefix=4)
     request = scenes.request(uri, params={"prefix": 4})
     assert document(form) == request
@@ -88,6 +89,26 @@ def test_a_wrong_value_is_told_at_its_field_and_in_the_summary_until_it_is_mende
     expect(hands.start_button(form)).to_be_enabled()
     expect(prefix).not_to_have_attribute("aria-invalid", "true")
     expect(summary).to_be_hidden()
+
+
+def test_a_name_that_no_execution_can_have_is_told_at_its_field(form: Page, accessible: Accessible) -> None:
+    form.get_by_label("Job", exact=True).select_option("wordcount")
+    hands.first_input(form).fill(f"s3://{READABLE}/browser/")
+    name = form.get_by_label("Name", exact=True)
+    name.fill("no spaces")
+    name.blur()
+    expect(name).to_have_accessible_description(re.compile("give up to 80 letters"))
+    expect(hands.start_button(form)).to_be_disabled()
+    accessible(form)
+    name.fill("no-spaces")
+    expect(hands.start_button(form)).to_be_enabled()
+
+
+def test_an_empty_query_is_told_with_what_else_is_missing(form: Page) -> None:
+    form.get_by_label("Job", exact=True).select_option("query (SQL)")
+    summary = form.get_by_role("alert").filter(has_text="2 problems to mend")
+    expect(summary).to_contain_text("Query: got nothing")
+    expect(summary).to_contain_text("Input 1")
 
 
 def test_the_json_says_what_the_fields_say_and_the_fields_what_it_says(form: Page) -> None:

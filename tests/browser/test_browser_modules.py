@@ -73,6 +73,28 @@ def test_a_time_is_as_fine_as_it_is_short(call: Call, seconds: float | None, tex
     assert call("format", "duration", seconds) == text
 
 
+def test_a_row_that_changes_keeps_what_is_the_same_in_it(call: Call, page: Page) -> None:
+    assert call("format", "count", 1) == "1"
+    told = page.evaluate(
+        """async () => {
+            const { Rows } = await import("/table.js");
+            const { el } = await import("/dom.js");
+            const body = el("tbody");
+            document.body.append(el("table", {}, body));
+            const link = (one) => el("a", { href: "/" + one.name }, one.name);
+            const columns = [{ head: true, cell: link }, { cell: (one) => one.seconds }];
+            const rows = new Rows(body, columns, (one) => one.name, "none");
+            rows.show([{ name: "a", seconds: 1 }]);
+            const before = body.querySelector("a");
+            before.focus();
+            rows.show([{ name: "b", seconds: 0 }, { name: "a", seconds: 2 }]);
+            const kept = before.isConnected && document.activeElement === before;
+            return [kept, body.textContent, rows.latest({ name: "a" }).seconds];
+        }"""
+    )
+    assert told == [True, "b0a2", 2]
+
+
 @pytest.mark.parametrize("text", ["64MB", "64mib", "200 KB", "4096", "1GB"])
 def test_a_size_means_what_it_means_on_the_command_line(call: Call, text: str) -> None:
     assert call("document", "sizeFrom", text) == parse_size(text)

@@ -138,5 +138,5 @@ def test_a_wrong_pattern_says_why(pattern: str, reason: str) -> None:
 
 
 def test_grep_needs_a_pattern() -> None:
-    with pytest.raises(InvalidParameter, match=r"params\.pattern: got nothing; give a str \(a regular expr"):
+    with pytest.raises(InvalidParameter, match=r"params\.pattern: got nothing; give a text \(a regular expr"):
         Grep()

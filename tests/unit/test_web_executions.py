@@ -70,6 +70,7 @@ def test_what_may_be_done_follows_from_how_it_ended(console: Console) -> None:
         ("SUCCEEDED", ""),
         ("FAILED", "BadRecord"),
         ("FAILED", "InvalidInput"),
+        ("FAILED", "CodeChanged"),
         ("ABORTED", ""),
     ]:
         console.states.add(f"{status}{error}").end(status, 5, error=error)
@@ -79,6 +80,7 @@ def test_what_may_be_done_follows_from_how_it_ended(console: Console) -> None:
         "SUCCEEDED": (False, False, True, False),
         "FAILEDBadRecord": (False, True, True, True),
         "FAILEDInvalidInput": (False, False, True, True),
+        "FAILEDCodeChanged": (False, False, True, True),
         "ABORTED": (False, True, True, True),
     }
 
@@ -338,6 +340,24 @@ def test_a_result_of_lines_is_told_to_be_text(console: Console) -> None:
     assert console.json("executions/job/result")["text"] is True
 
 
+@pytest.mark.parametrize(
+    ("rejects", "text"),
+    [
+        (0, ""),
+        (1, f"1 record could not be read; it is set aside in s3://{BUCKET}/jobs/job/stage-0/rejects/"),
+        (2, f"2 records could not be read; they are set aside in s3://{BUCKET}/jobs/job/stage-0/rejects/"),
+    ],
+)
+def test_records_that_were_set_aside_are_told_of(console: Console, rejects: int, text: str) -> None:
+    output = {
+        "result": [f"s3://{BUCKET}/jobs/job/stage-0/result/part-00000.csv"],
+        "counters": {"resultRecords": 3, "rejects": rejects},
+        "steps": [{"stage": 0, "step": 0, "rejects": rejects}, {"stage": 0, "step": 1, "rejects": 0}],
+    }
+    console.states.add("job").end("SUCCEEDED", 5, output=output)
+    assert console.json("executions/job")["setAside"] == text
+
+
 def test_while_there_is_no_result_there_are_no_rows(console: Console) -> None:
     console.states.add("job")
     assert console.json("executions/job/result") == {"columns": [], "rows": [], "total": 0, "uris": []}
@@ -397,6 +417,17 @@ def test_an_error_of_the_cloud_is_told_and_no_traceback_shown(
         assert "secret details" not in answer.text
         assert answer.headers.get("Retry-After") == ("2" if status == 503 else None)
     assert type(console.states.failure).__name__ in capsys.readouterr().err or status != 500
+
+
+def test_a_local_cloud_that_is_there_no_more_is_told_with_what_to_do(console: Console) -> None:
+    mapping(console)
+    console.states.failure = silent()
+    answer = console.get("/api/executions/job")
+    assert (answer.status_code, (answer.json or {})["error"]) == (
+        504,
+        "The local cloud was stopped, or started anew at other ports: end this console (Ctrl-C) and start "
+        "`marla console` again.",
+    )
 
 
 def test_what_was_seen_before_an_error_is_seen_again_after_it(console: Console) -> None:

@@ -28,8 +28,8 @@ def console() -> Console:
     return console_of_our_machine()
 
 
-def problems(console: Console, document: Any) -> dict[str, str]:
-    answer = console.send("check", {"document": document})
+def problems(console: Console, document: Any, name: Any = None) -> dict[str, str]:
+    answer = console.send("check", {"document": document, "name": name})
     assert answer.status_code == 200, answer.text
     return {one["field"]: one["message"] for one in answer.json["problems"]}  # type: ignore[index]
 
@@ -99,6 +99,30 @@ def test_a_problem_is_told_with_its_field_as_the_machine_or_the_worker_would_tel
 
 def test_all_problems_are_told_at_once(console: Console) -> None:
     assert problems(console, {"job": 5, "partitions": "x"}).keys() == {"job", "input", "partitions"}
+
+
+@pytest.mark.parametrize(
+    ("sql", "field"), [("", "sql"), (" \n", "sql"), ({"map": " ", "columns": "a INT"}, "sql.map")]
+)
+def test_a_query_that_is_not_there_is_told_at_once_with_the_other_problems(
+    console: Console, sql: Any, field: str
+) -> None:
+    found = problems(console, {"sql": sql})
+    assert found.keys() == {"input", field}
+    assert found[field] == f"{field}: got nothing; give one SELECT, and nothing else"
+    assert problems(console, {"sql": sql, "input": "s3://data/"}).keys() == {field}
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "x" * 81, "..", "<b>", 5])
+def test_a_name_that_step_functions_refuses_is_a_problem_with_the_others(console: Console, name: Any) -> None:
+    found = problems(console, GOOD | {"partitions": 0}, name)
+    assert found.keys() == {"partitions", "name"}
+    assert "give up to 80 letters, digits, - and _" in found["name"]
+
+
+@pytest.mark.parametrize("name", [None, "", "mine", "x" * 80])
+def test_a_name_that_may_be_given_or_left_out_is_no_problem(console: Console, name: Any) -> None:
+    assert problems(console, GOOD, name) == {}
 
 
 def test_a_stack_on_aws_judges_its_own_catalogue_but_queries_are_the_same_everywhere() -> None:

@@ -513,8 +513,27 @@ def test_what_was_deleted_counts_no_more(console: Console) -> None:
     execution.end("ABORTED", 4, error="Interrupted")
     assert console.json("executions/job/tasks")["total"] == 1
     assert console.send("executions/job", method="DELETE").status_code == 200
-    assert console.json("executions/job/tasks")["total"] == 0
+    tasks = console.json("executions/job/tasks")
+    assert (tasks["total"], tasks["gone"]) == (0, True)
+    assert console.json("executions/job/totals") == {"gone": True}
+
+
+def test_of_tasks_that_succeeded_and_whose_records_are_gone_no_sums_are_told(console: Console) -> None:
+    execution, run = mapping(console)
+    run.add(0, "SUCCEEDED")
+    assert console.json("executions/job/tasks")["gone"] is False  # its record may be on its way
+    execution.add("MapStateExited", 3, stateExitedEventDetails={"name": "Map", "assignedVariables": {}})
+    execution.end("SUCCEEDED", 4, output={"steps": []})
+    console.s3.put(record(0, execution="another"), "job", "request")
+    console.wait(90)
+    assert console.json("executions/job/totals") == {"gone": True}
+    assert console.json("executions/job/tasks")["gone"] is True
+
+
+def test_where_no_task_succeeded_there_is_nothing_that_could_be_gone(console: Console) -> None:
+    console.states.add("job").end("ABORTED", 4, error="Interrupted")
     assert console.json("executions/job/totals")["attempts"] == 0
+    assert console.json("executions/job/tasks")["gone"] is False
 
 
 # ---- why it failed ----------------------------------------------------------------------------------------
@@ -531,6 +550,19 @@ def test_why_it_failed_is_told_by_its_first_failing_task(console: Console) -> No
     assert found["status"] == "FAILED"
     assert found["error"]["task"] == 5
     assert found["child"] == child
+    assert found["canResume"] is True
+
+
+def test_that_resuming_does_not_help_is_told_by_the_cause_that_is_found(console: Console) -> None:
+    execution, run = mapping(console)
+    child = run.add(5, "FAILED", error="JobFailed")
+    failed = record(5, error="JobFailed", message="map: no such column", child=child)
+    console.s3.put(failed, "job", "request")
+    execution.add("MapRunFailed", 4, mapRunFailedEventDetails={"error": "x", "cause": "y"})
+    execution.end("FAILED", 5, error="States.ExceedToleratedFailureThreshold")
+    assert console.json("executions/job")["canResume"] is True  # as far as the execution itself tells
+    found = console.json("executions/job/explanation")
+    assert (found["error"]["name"], found["canResume"]) == ("JobFailed", False)
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED"])

@@ -30,11 +30,17 @@ export function stop(name, done) {
 }
 
 /** What a resumed job may have other than before, by the error that asks for it. */
-const CHANGES = /** @type {Record<string, import("./fields.js").Shape>} */ ({
-  BadRecord: BAD_RECORDS,
-  TooManyBadRecords: BAD_RECORDS,
-  RecordTooLong: LONGEST_RECORD,
+const CHANGES = /** @type {Record<string, (input: any) => import("./fields.js").Shape>} */ ({
+  BadRecord: badRecords,
+  TooManyBadRecords: badRecords,
+  RecordTooLong: () => LONGEST_RECORD,
 });
+
+/** @param {any} input of the execution that failed */
+function badRecords(input) {
+  const before = `this execution had maxBadRecords ${input.maxBadRecords ?? 0}`;
+  return { ...BAD_RECORDS, required: true, help: `How many may be set aside, up to 1,000,000; ${before}.` };
+}
 
 /**
  * Ask whether to resume a job.
@@ -42,7 +48,7 @@ const CHANGES = /** @type {Record<string, import("./fields.js").Shape>} */ ({
  * @param {string} error the name of what it failed with, if that is known
  */
 export function resume(summary, error) {
-  const shape = CHANGES[error];
+  const shape = CHANGES[error || summary.error]?.(summary.input ?? {});
   const field = shape && new Field(shape, () => {});
   field?.show(summary.input?.[shape.path]);
   ask({
@@ -59,6 +65,10 @@ export function resume(summary, error) {
     ],
     action: "Resume it",
     work: async () => {
+      if (shape?.required && field.value() === undefined) {
+        field.focus();
+        throw new Error(`${shape.label}: say how many, else the job fails as before.`);
+      }
       const made = await post(
         ofExecution(summary.name, "/resume"),
         field ? { [shape.path]: field.value() } : {},

@@ -7,7 +7,7 @@ import { Events } from "./events.js";
 import { explained } from "./explanation.js";
 import { duration, isFinal, json, many, status, statusText, time } from "./format.js";
 import { Graph } from "./graph.js";
-import { phaseName, showPhases } from "./phases.js";
+import { phaseName, showPhases, showWarnings } from "./phases.js";
 import { showResult, showTotals } from "./result.js";
 import { tabs } from "./tabs.js";
 import { Tasks } from "./tasks.js";
@@ -29,6 +29,8 @@ let known = null;
 let tab = "";
 /** The name of the error that it failed with, once that is found. */
 let failure = "";
+/** Whether it helps to resume the job, as far as the cause is found. */
+let resumable = true;
 let resultAsked = false;
 
 const showTab = tabs(document.querySelector('[role="tablist"]') ?? byId("main"), (chosen) => {
@@ -61,11 +63,12 @@ async function show(summary) {
   showFacts(summary);
   graph.show(summary.states ?? {}, summary.status === "SUCCEEDED" ? "" : summary.state);
   showPhases(summary);
+  showWarnings(summary);
   tasks.follow(summary, final);
   events.follow(summary.events ?? 0);
   showData(summary);
   byId("stop").disabled = !summary.canStop;
-  byId("resume").disabled = !summary.canResume;
+  byId("resume").disabled = !canResume();
   byId("delete").disabled = !summary.canDelete;
   if (summary.awsUrl) {
     byId("aws").href = summary.awsUrl;
@@ -73,6 +76,11 @@ async function show(summary) {
   }
   if (tab === "result") askForResult();
   if (final && !isFinal(before?.status ?? "")) await ended(summary);
+}
+
+/** Whether the job can be resumed, and that helps. */
+function canResume() {
+  return known.canResume && resumable;
 }
 
 function drawGraph() {
@@ -148,7 +156,7 @@ function askForResult() {
   if (resultAsked || !known) return;
   if (known.status === "SUCCEEDED") {
     resultAsked = true;
-    showResult(name, known.output);
+    showResult(name, known.output, known.setAside);
   } else {
     const text = isFinal(known.status)
       ? "There is no result, for the job did not succeed."
@@ -162,6 +170,7 @@ function askForResult() {
  * @param {any} summary
  */
 async function ended(summary) {
+  resumable = true;
   if (summary.failed || summary.status !== "SUCCEEDED") {
     byId("explanation").hidden = false;
     if (summary.status === "ABORTED") setText(byId("explanation-heading"), "Why it ended");
@@ -171,13 +180,19 @@ async function ended(summary) {
     else if (!Object.keys(found).length) byId("explanation").hidden = true;
     else {
       failure = found.error?.name ?? "";
+      resumable = found.canResume !== false;
+      byId("resume").disabled = !canResume();
       fill(
         byId("explanation-body"),
-        explained(found, summary.canResume ? () => resume(known, failure) : null),
+        explained(found, canResume() ? () => resume(known, failure) : null),
       );
       announce(`${found.error?.name ?? ""}: ${found.error?.cause ?? ""}`.slice(0, 300));
     }
   }
+  await addUp();
+}
+
+async function addUp() {
   try {
     await showTotals(name);
   } catch (error) {
@@ -192,6 +207,8 @@ function deleted(text) {
   announce(text);
   resultAsked = false;
   if (tab === "result") askForResult();
+  else if (tab === "tasks") tasks.show();
+  addUp();
 }
 
 byId("stop").addEventListener("click", () => stop(name, again));

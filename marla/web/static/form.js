@@ -60,7 +60,10 @@ const name = new Field({
   label: "Name",
   kind: "text",
   help: "Of the execution. One is made up if it is empty.",
-}, () => check());
+}, () => {
+  wasEdited = true;
+  check();
+});
 const job = new Field({ path: "job", label: "Job", kind: "choice", choices: [["", "choose one"]] }, choose);
 const parameters = new Parameters((one, value) => change(withParameter(content, one, value)));
 const inputs = new Inputs((input) => change(withField(content, "input", input)));
@@ -239,6 +242,7 @@ function touchAll() {
 function complain() {
   const heading = wasEdited ? `${many(problems.length, "problem")} to mend` : "What is missing";
   showProblems(problems, heading, allFields(), text);
+  byId("problems").classList.toggle("is-quiet", !wasEdited);
   byId("start").disabled = problems.length > 0;
 }
 

@@ -79,9 +79,13 @@ export function dollars(value) {
 export function moment(iso) {
   if (!iso) return NOTHING;
   const at = new Date(iso);
-  const time = at.toLocaleTimeString("en-GB");
-  if (at.toDateString() === new Date().toDateString()) return time;
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`;
+  return at.toDateString() === new Date().toDateString() ? at.toLocaleTimeString("en-GB") : dated(at);
+}
+
+/** @param {Date} at */
+function dated(at) {
+  const date = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
+  return `${date} ${at.toLocaleTimeString("en-GB")}`;
 }
 
 /** @param {number} value */
@@ -95,6 +99,18 @@ function two(value) {
  */
 export function time(iso) {
   return iso ? el("time", { datetime: iso, title: iso }, moment(iso)) : NOTHING;
+}
+
+const WITH_ZONE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+
+/**
+ * Return an element with date and time by the clock of who reads it, whose zone is in the tooltip.
+ * @param {string | null | undefined} iso
+ */
+export function dateTime(iso) {
+  if (!iso) return NOTHING;
+  const at = new Date(iso);
+  return el("time", { datetime: iso, title: WITH_ZONE.format(at) }, dated(at));
 }
 
 /** @param {any} value */

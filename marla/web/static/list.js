@@ -2,7 +2,7 @@
 
 import { get, repeat } from "./api.js";
 import { byId, el, setText } from "./dom.js";
-import { duration, moment, status, time } from "./format.js";
+import { dateTime, duration, moment, status } from "./format.js";
 import { Rows } from "./table.js";
 
 // AWS lets an account list a few times a second, for all who use it.
@@ -25,7 +25,7 @@ const rows = new Rows(
       cell: (one) => el("a", { href: `/executions/${encodeURIComponent(one.name)}` }, one.name),
     },
     { cell: (one) => status(one.status) },
-    { cell: (one) => time(one.started) },
+    { cell: (one) => dateTime(one.started) },
     { kind: "number", cell: (one) => duration(one.seconds) },
   ],
   (one) => one.name + one.started,

@@ -47,7 +47,10 @@ const phases = new Rows(
     { kind: "number", cell: (phase) => count(phase.records) },
     { kind: "number", cell: (phase) => size(phase.bytes) },
     { kind: "number", cell: (phase) => duration(phase.seconds) },
-    { kind: "number", cell: (phase) => (phase.perSecond === null ? "—" : `${rate(phase.perSecond)}/s`) },
+    {
+      kind: "number",
+      cell: (phase) => (phase.perSecond === null ? "—" : `${rate(phase.perSecond)} tasks/s`),
+    },
     { kind: "number", cell: (phase) => duration(phase.secondsLeft) },
   ],
   (phase) => String(phase.number),
@@ -86,9 +89,16 @@ export function showPhases(summary) {
   const done = summary.output?.steps ?? [];
   byId("steps-card").hidden = !done.length;
   if (done.length) steps.show(done);
-  const warnings = summary.output?.warnings ?? [];
-  byId("warnings").hidden = !warnings.length;
-  fill(byId("warnings"), warnings.map((/** @type {any} */ one) => el("li", {}, textOf(one))));
+}
+
+/**
+ * Say what people should know of a job that succeeded all the same: what it warns of, and what it set aside.
+ * @param {any} summary of the execution
+ */
+export function showWarnings(summary) {
+  const all = [summary.setAside, ...(summary.output?.warnings ?? [])].filter(Boolean);
+  byId("warnings").hidden = !all.length;
+  fill(byId("warnings"), all.map((one) => el("li", {}, `⚠\uFE0E ${textOf(one)}`)));
 }
 
 /** @param {any} value */

@@ -5,15 +5,20 @@ import { byId, copies, el, fill } from "./dom.js";
 import { count, dollars, duration, many, size } from "./format.js";
 
 const ROWS = 20;
+/** What is said where the records of tasks are gone. */
+export const GONE =
+  "The records of this job's tasks were deleted, or have expired (90 days): there is nothing to add up.";
 
 /**
  * Show the result of a job that succeeded.
  * @param {string} execution its name
  * @param {any} output of the execution
+ * @param {string} setAside which records could not be read, in a sentence
  */
-export async function showResult(execution, output) {
+export async function showResult(execution, output, setAside) {
   const box = byId("result");
   fill(box, el("p", { class: "quiet" }, "Reading it…"));
+  const warning = setAside && el("p", { class: "notice wrap" }, setAside);
   let found;
   try {
     found = await get(ofExecution(execution, `/result?rows=${ROWS}`));
@@ -22,6 +27,7 @@ export async function showResult(execution, output) {
     fill(
       box,
       el("p", { class: "notice" }, /** @type {Error} */ (error).message),
+      warning,
       places(output?.result ?? []),
     );
     return;
@@ -34,6 +40,7 @@ export async function showResult(execution, output) {
     : `The first ${many(rows.length, "row")} of ${count(total)}.`;
   fill(
     box,
+    warning,
     el("p", { id: "result-said" }, rows.length ? said : "The result has no rows."),
     rows.length > 0 &&
       el(
@@ -89,6 +96,12 @@ function places(uris) {
  */
 export async function showTotals(execution) {
   const totals = await get(ofExecution(execution, "/totals"));
+  if (totals.gone) {
+    fill(byId("totals"), el("div", {}, el("dt", {}, "Records of tasks"), el("dd", {}, GONE)));
+    byId("cost").hidden = byId("advice").hidden = true;
+    byId("totals-card").hidden = false;
+    return;
+  }
   const bill = totals.dollars;
   const isLocal = document.body.dataset.local === "yes";
   const facts = [
@@ -97,6 +110,7 @@ export async function showTotals(execution) {
     ["Failed attempts", count(totals.failed)],
     ["Cold starts", count(totals.coldStarts)],
     ["Backups", count(totals.backups)],
+    ["Reused", totals.reused > 0 ? many(totals.reused, "task") : "—"],
     ["Input records", count(totals.inputRecords)],
     ["Input bytes", size(totals.inputBytes)],
     ["Billed time", duration(totals.billedMs === undefined ? null : totals.billedMs / 1000)],

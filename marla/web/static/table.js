@@ -56,6 +56,15 @@ export class Rows {
     this.body.removeAttribute("aria-busy");
   }
 
+  /**
+   * Return an item as it was shown last: a cell that has not changed was made for it as it was before.
+   * @param {any} item
+   */
+  latest(item) {
+    const one = this.shown.get(this.key(item));
+    return one ? JSON.parse(one.content) : item;
+  }
+
   /** Take all rows away, for others are on their way. */
   clear() {
     this.shown.clear();
@@ -69,12 +78,13 @@ export class Rows {
    */
   #draw(row, item) {
     const hadFocus = row.contains(document.activeElement);
-    fill(
-      row,
-      this.columns.map(({ cell, kind, head }) =>
-        el(head ? "th" : "td", { class: kind, scope: head ? "row" : null }, cell(item))
-      ),
+    const fresh = this.columns.map(({ cell, kind, head }) =>
+      el(head ? "th" : "td", { class: kind, scope: head ? "row" : null }, cell(item))
     );
-    if (hadFocus) /** @type {HTMLElement | null} */ (row.querySelector("a, button, summary"))?.focus();
+    const old = [...row.children];
+    if (!old.length) fill(row, fresh);
+    else fresh.forEach((node, index) => node.isEqualNode(old[index]) || old[index].replaceWith(node));
+    if (!hadFocus || row.contains(document.activeElement)) return;
+    /** @type {HTMLElement | null} */ (row.querySelector("a, button, summary"))?.focus();
   }
 }

@@ -97,8 +97,8 @@ function sections(task, detail, execution) {
     ["Bytes in", size(task.bytesIn)],
     ["Bytes out", size(task.bytesOut)],
     ["Rejects", count(task.rejects)],
-    ["Most memory", memory(task.peakMemoryMib)],
-    ["Billed", task.billedMs ? `${count(task.billedMs)} ms` : "—"],
+    ["Most memory of its worker so far", memory(task.peakMemoryMib)],
+    ["Billed (by the worker's own clock)", task.billedMs ? `${count(task.billedMs)} ms` : "—"],
   ];
   const marked = marks(task);
   const ranges = record.ranges ?? [];

@@ -4,9 +4,11 @@ import { get, ofExecution, repeat } from "./api.js";
 import { byId, el, fill, setText } from "./dom.js";
 import { count, duration, many, size, status } from "./format.js";
 import { phaseName } from "./phases.js";
+import { GONE } from "./result.js";
 import { Rows } from "./table.js";
 import { attemptName, marks, nameOf, objectName, objectText, showTask } from "./task.js";
 
+const NONE = "There are none.";
 const SIZE = 50;
 const PAUSE = 2000;
 
@@ -33,7 +35,7 @@ export class Tasks {
               {
                 type: "button",
                 class: "link",
-                onclick: () => showTask(this.execution, task),
+                onclick: () => showTask(this.execution, this.rows.latest(task)),
                 "aria-label": attemptName(task),
               },
               nameOf(task),
@@ -74,7 +76,7 @@ export class Tasks {
         },
       ],
       (task) => String(task.id),
-      "There are none.",
+      NONE,
     );
     byId("task-filter").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
     for (const control of [this.phase, this.status]) control.addEventListener("change", () => this.#turn(0));
@@ -94,6 +96,7 @@ export class Tasks {
     this.final = final;
     this.started = Date.parse(summary.started) / 1000;
     this.phases = summary.phases.filter((/** @type {any} */ phase) => phase.mapRun !== false);
+    byId("task-phases").hidden = !this.phases.length;
     const names = this.phases.map((phase) => phaseName(phase, summary.stages));
     const labels = [...this.phase.options].map((option) => option.textContent);
     if (names.join("\n") !== labels.join("\n")) {
@@ -166,6 +169,7 @@ export class Tasks {
     const page = await get(ofExecution(this.execution, `/tasks?${asked}`));
     if (asked !== this.#wanted()) return true; // something else was chosen meanwhile, and is asked for next
     this.page = page.page;
+    this.rows.empty = page.gone ? GONE : NONE;
     this.rows.show(page.tasks);
     const pages = Math.max(1, page.pages);
     byId("tasks-previous").disabled = page.page <= 0;
@@ -174,9 +178,11 @@ export class Tasks {
     const { done, failed, running } = page.counts ?? {};
     setText(
       byId("task-counts"),
-      `${many(page.total, "attempt")}: ${count(done)} done, ${count(running)} running, ${
-        count(failed)
-      } failed`,
+      page.gone
+        ? ""
+        : `${many(page.total, "attempt")}: ${count(done)} done, ${count(running)} running, ${
+          count(failed)
+        } failed`,
     );
     const over = this.final && !page.more;
     if (over) this.refresh = null;
