@@ -72,7 +72,7 @@ def test_an_unknown_job_fails_with_the_jobs_that_there_are(fail: Run) -> None:
 @pytest.mark.parametrize(
     ("params", "told"),
     [
-        ({"prefix": "8"}, 'params.prefix: got "8"; give a int'),
+        ({"prefix": "8"}, 'params.prefix: got "8"; give a whole number'),
         ({"prefix": 0}, "params.prefix: got 0; give at least 1"),
         ({"suffix": 8}, "params.suffix: this job has no such parameter; it takes prefix"),
     ],

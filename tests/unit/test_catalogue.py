@@ -270,7 +270,7 @@ def test_a_chains_parameters_are_checked() -> None:
     chain = catalogue.find("url-frequency")
     assert isinstance(chain, Pipeline)
     assert chain.check({}) == {"strip_query": False}
-    with pytest.raises(InvalidParameter, match=r"params\.strip_query: got 1; give a bool"):
+    with pytest.raises(InvalidParameter, match=r"params\.strip_query: got 1; give true or false"):
         chain.check({"strip_query": 1})
     with pytest.raises(
         InvalidParameter, match=r"params\.k: this job has no such parameter; it takes strip_query"

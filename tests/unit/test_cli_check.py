@@ -44,7 +44,10 @@ def test_what_the_stack_takes_is_taken(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["uservisits", "x", "--param", "prefix=a"], '^--param prefix: got "a"; give a whole number .how many'),
+        (
+            ["uservisits", "x", "--param", "prefix=a"],
+            '^--param prefix: got "a"; give a whole number .how many',
+        ),
         (["uservisits", "x", "--param", "prefx=8"], "^--param prefx: this job has no such parameter; it tak"),
         (["grep", "x"], "^--param pattern: got nothing; give a text .a regular expression"),
         (["grep", "x", "--param", "pattern=["], r'^--param pattern: got "\["; give a regular expression'),

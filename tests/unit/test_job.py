@@ -34,16 +34,16 @@ def test_parameters_of_a_base_class_are_parameters_too() -> None:
     ("params", "message"),
     [
         ({"time": 1}, "params.time: this job has no such parameter; it takes times, scale, mark, loud"),
-        ({"times": "3"}, r'params.times: got "3"; give a int \(how often\)'),
-        ({"times": 1.0}, "params.times: got 1.0; give a int"),
-        ({"times": True}, "params.times: got true; give a int"),
-        ({"times": None}, "params.times: got null; give a int"),
+        ({"times": "3"}, r'params.times: got "3"; give a whole number \(how often\)'),
+        ({"times": 1.0}, "params.times: got 1.0; give a whole number"),
+        ({"times": True}, "params.times: got true; give a whole number"),
+        ({"times": None}, "params.times: got null; give a whole number"),
         ({"times": 0}, r"params.times: got 0; give at least 1 \(how often\)"),
-        ({"scale": "big"}, 'params.scale: got "big"; give a float'),
-        ({"scale": True}, "params.scale: got true; give a float"),
-        ({"mark": 1}, "params.mark: got 1; give a str"),
-        ({"loud": 1}, "params.loud: got 1; give a bool"),
-        ({"mark": ["!"]}, r'params.mark: got \["!"\]; give a str'),
+        ({"scale": "big"}, 'params.scale: got "big"; give a number'),
+        ({"scale": True}, "params.scale: got true; give a number"),
+        ({"mark": 1}, "params.mark: got 1; give a text"),
+        ({"loud": 1}, "params.loud: got 1; give true or false"),
+        ({"mark": ["!"]}, r'params.mark: got \["!"\]; give a text'),
     ],
 )
 def test_a_wrong_parameter_names_itself_its_value_and_what_it_takes(
@@ -148,7 +148,7 @@ class Needy(Fussy):
 def test_a_required_parameter_has_to_be_given() -> None:
     assert (Needy(pattern="", most=1).pattern, Needy(pattern="x", most=2).most) == ("", 2)
     with pytest.raises(
-        InvalidParameter, match=r"params.pattern: got nothing; give a str \(what to look for\)"
+        InvalidParameter, match=r"params.pattern: got nothing; give a text \(what to look for\)"
     ):
         Needy(most=1)
     with pytest.raises(InvalidParameter, match=r"params\.most: got 0; give at least 1"):
