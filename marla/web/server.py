@@ -85,7 +85,15 @@ def serving(stack: Stack, listener: socket.socket) -> Iterator[tuple[str, thread
     try:
         yield f"http://{HOST}:{listener.getsockname()[1]}/?token={secret}", thread
     finally:
+        pulled = threading.Event()
+
+        def end() -> None:
+            # For the thread may be awake already, and what is closed here is what is pulled.
+            pulled.wait(END_SECONDS)
+            wasyncore.close_all(sockets, ignore_all=True)
+
         # In its own thread, for no other may close what it waits for; without sockets it ends.
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets, ignore_all=True))
+        server.trigger.pull_trigger(end)
+        pulled.set()
         thread.join(END_SECONDS)
         server.task_dispatcher.shutdown(timeout=END_SECONDS)

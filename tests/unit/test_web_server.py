@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from waitress.trigger import trigger  # type: ignore[import-untyped]
 
 from marla import cli, clouds
 from marla import stack as stacks
@@ -61,6 +62,24 @@ def test_the_printed_url_opens_it_and_each_session_has_a_secret_of_its_own(conso
             assert "waitress" not in str(opened.headers).lower()
     assert len(secrets) == 2
     assert min(map(len, secrets)) >= 40
+
+
+def test_it_ends_though_its_thread_is_awake_as_it_is_asked_to(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull = trigger._physical_pull
+
+    def late(self: Any) -> None:
+        """The thread is at what it was asked before the one who asked has woken it up."""
+        if threading.current_thread() is threading.main_thread():
+            pull(self)
+            threading.Event().wait(0.2)
+        pull(self)
+
+    monkeypatch.setattr(trigger, "_physical_pull", late)
+    with closing(server.listener(0)) as listener, server.serving(console.stack, listener) as (_, thread):
+        assert thread.is_alive()
+    assert not thread.is_alive()
 
 
 def test_a_request_that_is_too_large_is_refused_before_it_is_sent(console: Console) -> None:
