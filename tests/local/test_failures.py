@@ -360,7 +360,7 @@ def test_a_failed_job_has_no_result_to_show_but_its_error_can_be_seen_again(marl
     marla("run", "wordcount", put({}), "--name", "fails-and-is-seen")
     status, out, err = marla("result", "fails-and-is-seen")
     assert (status, out) == (1, "")
-    assert "marla watch fails-and-is-seen" in err
+    assert "`marla explain fails-and-is-seen`" in err
     status, out, err = marla("watch", "fails-and-is-seen")
     assert (status, out) == (1, "")
     assert "NoInput in No input" in err

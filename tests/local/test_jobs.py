@@ -108,12 +108,12 @@ def test_a_job_that_runs_again_writes_the_same_bytes_however_many_workers_are_at
 
 
 def all_objects(job: Job) -> dict[str, bytes]:
-    """All that a job wrote, by key within the job; but for receipts, which say how long tasks took."""
+    """All that a job wrote, by key within the job; but for what says how long tasks took."""
     bucket = job.stack.job_bucket
     return {
         key.removeprefix(f"jobs/{job.name}/"): job.stack.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         for key in job.keys("")
-        if "/receipts/" not in key
+        if not {"receipts", "records"} & set(key.split("/"))
     }
 
 
@@ -286,12 +286,15 @@ def test_intermediates_are_tagged_for_the_lifecycle_rule_and_results_are_not(
         return [(tag["Key"], tag["Value"]) for tag in found]
 
     results = set(job.keys("stage-0/result/"))
-    intermediates = set(job.keys("")) - results
+    records = set(job.keys("stage-0/records/"))
+    intermediates = set(job.keys("")) - results - records
     assert len(results) == 2
+    assert len(records) == sum(step["tasks"] for step in job.output["steps"])
     assert {key.split("/")[3] for key in intermediates} == {
         *("map", "step-1", "step-2", "step-3", "receipts")
     }
     assert [key for key in intermediates if tags(key) != [("marla", "intermediate")]] == []
+    assert [key for key in records if tags(key) != [("marla", "record")]] == []
     assert [key for key in results if tags(key)] == []
 
 

@@ -324,7 +324,7 @@ def test_without_leave_to_delete_intermediates_stay_and_the_job_says_so(
 
     job = run(**request)
     assert job.output["warnings"] == []
-    assert {key.split("/")[3] for key in job.keys("")} == {"result"}
+    assert {key.split("/")[3] for key in job.keys("")} == {"records", "result"}
 
 
 def test_without_leave_to_list_intermediates_stay_and_the_job_says_so(
