@@ -92,7 +92,7 @@ def _late(step: Step, *, backups: bool) -> tuple[float, Advice] | None:
         return None
     times = (
         f"{step.name}: the slowest of {len(step.tasks):,} tasks took {slowest.seconds:.0f} s, where half of "
-        f"them took less than {typical:.1f} s"
+        f"them took less than {max(typical, 0.1):.1f} s"
     )
     usual = median(one.bytes_in for one in step.tasks)
     read = slowest.bytes_in / usual if usual else 1.0
