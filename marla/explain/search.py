@@ -81,7 +81,7 @@ def explain(
         others=others,
         next=(told.advice,) if told.advice else (),
         command=advice.command_to_resume(
-            told.name, told.cause, name, progress, options_of(stack) if where is None else where
+            told.name, told.cause, name, progress, stack.options if where is None else where
         ),
         child=child,
         url="" if stack.local else console_url(child if found.item else arn, stack.region),
@@ -98,11 +98,6 @@ def lost(arn: str, death: str) -> Explanation:
     again = "Run the job again, which starts the local cloud anew"
     cause = f"{death}. The execution and everything in it are lost"
     return Explanation(arn, "LOST", Failure("LocalCloudDied", cause, advice=again), next=(again,))
-
-
-def options_of(stack: Stack) -> str:
-    """Return the options, behind a space, that say in a command which cloud a stack is in."""
-    return "" if stack.local else advice.options_of(stack.name, stack.region)
 
 
 def console_url(arn: str, region: str) -> str:

@@ -9,7 +9,6 @@ from .. import failure, past, records
 from ..costs import of_execution as costs
 from ..errors import CloudError
 from ..execution import Progress, update
-from ..explain.search import options_of
 from ..graph.definition import graph_of
 from ..graph.svg import render
 from ..overlay import counts_of, overlay_of
@@ -65,7 +64,7 @@ def _execution(stack: Stack, before: Past, progress: Progress, made: datetime) -
         stack=stack.name,
         region=stack.region,
         local=stack.local,
-        where=options_of(stack),
+        where=stack.options,
         status=progress.status,
         started=progress.started or made,
         stopped=progress.stopped if progress.finished else None,
