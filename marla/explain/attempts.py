@@ -38,7 +38,7 @@ class Task(Place):
 
     def owns(self, key: RecordKey) -> bool:
         """Whether the record at a key is of the task."""
-        return (key.stage, key.sample, key.step, key.partition, key.task) == self
+        return key.place == self
 
 
 def of_task(stack: Stack, job: str, task: Task, child: str) -> list[TaskRecord]:

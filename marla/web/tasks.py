@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from mapreduce.record import TaskRecord
+from mapreduce.record import Place, TaskRecord
 
 from .. import records
 from ..execution import Phase
@@ -97,7 +97,7 @@ class Tasks:
         keys = self._listing(self._watched.look())
         if kind == "r":
             key = next((key for key in keys if key.key == text), None)
-            found = self._read(_same_task(keys, _task_of(key))) if key else {}
+            found = self._read(_same_task(keys, key.place)) if key else {}
             if text not in found:  # or its record was deleted since it was listed
                 raise rows.no_task(identifier)
             return detail.of_record(self._stack, found[text], list(found.values()))
@@ -171,10 +171,10 @@ class Tasks:
             if phase.map_run and phase.failed:
                 listed += self._children.failed(phase.map_run, is_old) or []
         described = self._children.described(listed)
-        left: defaultdict[Task, list[RecordKey]] = defaultdict(list)
+        left: defaultdict[Place, list[RecordKey]] = defaultdict(list)
         for key in keys:
             if key.failed:
-                left[_task_of(key)].append(key)
+                left[key.place].append(key)
         tasks = {item.arn: Task.of(item.task) for item in described}
         found = self._read(key for task in tasks.values() if task for key in left.get(task, ()))
         last: dict[str, str] = {}  # the error of each item's last record; what a backup raises ends no item
@@ -200,7 +200,7 @@ class Tasks:
     def _rows(
         self, chosen: Sequence[RecordKey | Listed | Item], keys: Sequence[RecordKey], seen: Seen
     ) -> list[dict[str, Any]]:
-        attempts = Counter(map(_task_of, keys))
+        attempts = Counter(key.place for key in keys)
         found = self._read(one for one in chosen if isinstance(one, RecordKey))
         tasks = self._children.tasks([one for one in chosen if isinstance(one, Listed)])
         shown = []
@@ -210,7 +210,7 @@ class Tasks:
             elif isinstance(one, Item):
                 shown.append(rows.of_dead(one, Task.of(one.task)))
             elif one.key in found:
-                shown.append(rows.of_record(one.key, found[one.key], attempts[_task_of(one)]))
+                shown.append(rows.of_record(one.key, found[one.key], attempts[one.place]))
         return sorted(shown, key=_order)
 
 
@@ -229,12 +229,8 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _task_of(key: RecordKey) -> Task:
-    return Task(key.stage, key.sample, key.step, key.partition, key.task)
-
-
-def _same_task(keys: Iterable[RecordKey], task: Task | None) -> list[RecordKey]:
-    return [key for key in keys if _task_of(key) == task]
+def _same_task(keys: Iterable[RecordKey], task: Place | None) -> list[RecordKey]:
+    return [key for key in keys if key.place == task]
 
 
 def _of_phase(keys: Iterable[RecordKey], phases: Sequence[Phase], phase: Phase) -> list[RecordKey]:
