@@ -35,10 +35,10 @@ def run(options: argparse.Namespace) -> int:
     """Write the picture that is asked for; return the exit status.
 
     Raises:
-        UsageError: for a file whose suffix says no format, or that cannot be written.
+        UsageError: for a file whose suffix says no format or another one, or that cannot be written.
         CloudError: for a stack or an execution that is not there.
     """
-    format = options.format or _format_of(options.out)
+    format = _format_of(options.format, options.out)
     title = "State machine"
     overlay: Overlay | None = None
     if options.execution:
@@ -90,10 +90,17 @@ def _definition_of(stack: Stack, arn: str) -> str:
         raise CloudError(f"{arn}: {error.response['Error'].get('Message', error)}") from error
 
 
-def _format_of(out: Path | None) -> str:
+def _format_of(asked: str | None, out: Path | None) -> str:
+    """Return the format that is asked for, or that the suffix of the file says."""
     if out is None:
-        return "mermaid"
-    format = _SUFFIXES.get(out.suffix.lower())
+        return asked or "mermaid"
+    of_suffix = _SUFFIXES.get(out.suffix.lower())
+    if asked and of_suffix and asked != of_suffix:
+        raise UsageError(
+            f"--out: got {out}, whose suffix says {of_suffix}, with --format {asked}; leave --format out, "
+            "or give a file with another suffix"
+        )
+    format = asked or of_suffix
     if format is None:
         raise UsageError(
             f"--out: got {out}, whose suffix says no format; give a file that ends in .svg, .mmd or .md, "

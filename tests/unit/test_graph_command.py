@@ -136,6 +136,16 @@ def test_a_suffix_that_says_no_format_is_refused(tmp_path: Path, capsys: Out) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_suffix_that_says_another_format_than_is_asked_for_is_refused(tmp_path: Path, capsys: Out) -> None:
+    for format, name in (("mermaid", "graph.svg"), ("svg", "graph.md")):
+        assert cli.main(["graph", "--format", format, "--out", str(tmp_path / name)]) == 2
+        said = capsys.readouterr().err
+        assert name in said
+        assert f"--format {format}" in said
+        assert "leave --format out" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_that_is_there_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
     path = tmp_path / "graph.svg"
     path.write_text("old")
