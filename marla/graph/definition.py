@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import yaml
-
-from ..errors import CloudError
+from ..asl import DefinitionError, document_of
 
 CONTAINERS = ("Map", "Parallel")
 ENDS = ("Succeed", "Fail")
 # The order in which they count where several lead from one state to the same other one.
 _KINDS = ("next", "default", "choice", "catch")
-
-
-class DefinitionError(CloudError):
-    """A text that is not the definition of a state machine."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +81,7 @@ class Graph:
 @lru_cache(maxsize=16)
 def graph_of(definition: str) -> Graph:
     """Return the graph of a definition in JSON or YAML. Raises DefinitionError if it is none."""
-    try:
-        document = json.loads(definition)
-    except ValueError:
-        try:
-            document = yaml.safe_load(definition)
-        except yaml.YAMLError as error:
-            raise DefinitionError(f"the definition is neither JSON nor YAML: {error}") from error
+    document = document_of(definition)
     try:
         graph = _graph(document, "the definition")
     except (AttributeError, KeyError, TypeError, ValueError) as error:

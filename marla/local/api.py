@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
+from marla.asl import DefinitionError
 from marla.local import definitions, payloads
 from marla.local.executions import Execution, Identity, Surroundings, new_name
 from marla.local.jsonata import JSON
@@ -89,7 +90,7 @@ class Api:
         machine = self._ask_cloud("DescribeStateMachine", {"stateMachineArn": arn})
         try:
             machine["definition"] = definitions.to_json(machine["definition"])
-        except definitions.InvalidDefinitionError as error:
+        except DefinitionError as error:
             raise ApiError("InvalidDefinition", str(error)) from error
         return machine
 
@@ -108,7 +109,7 @@ class Api:
             raise ApiError("ValidationException", f"The input is larger than {payloads.LARGEST} bytes")
         try:
             program = definitions.parse(machine["definition"])
-        except definitions.InvalidDefinitionError as error:
+        except DefinitionError as error:
             raise ApiError("InvalidDefinition", str(error)) from error
         identity = Identity(name, machine["stateMachineArn"], machine["roleArn"])
         with self._lock:

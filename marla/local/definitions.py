@@ -4,30 +4,10 @@ import json
 from functools import lru_cache
 from typing import Any
 
-import yaml
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
+from marla.asl import DefinitionError, document_of
 from marla.local.jsonata import JSON
-
-
-class InvalidDefinitionError(Exception):
-    """A definition that is not a state machine; the message is the parser's."""
-
-
-def read(definition: str | dict[str, JSON]) -> dict[str, JSON]:
-    """Read a definition from YAML or JSON text; a dict comes back as it is."""
-    if isinstance(definition, dict):
-        return definition
-    try:
-        document = json.loads(definition)
-    except ValueError:
-        try:
-            document = yaml.safe_load(definition)
-        except yaml.YAMLError as error:
-            raise InvalidDefinitionError(f"The definition is neither JSON nor YAML: {error}") from error
-    if not isinstance(document, dict):
-        raise InvalidDefinitionError(f"The definition is a {type(document).__name__}, not a mapping")
-    return document
 
 
 def to_json(definition: str | dict[str, JSON]) -> str:
@@ -38,11 +18,11 @@ def to_json(definition: str | dict[str, JSON]) -> str:
 
 @lru_cache(maxsize=16)
 def _text_to_json(definition: str) -> str:
-    return _to_json(definition)
+    return _to_json(document_of(definition))
 
 
-def _to_json(definition: str | dict[str, JSON]) -> str:
-    return json.dumps(_with_decimal_percentages(read(definition)), ensure_ascii=False)
+def _to_json(document: dict[str, JSON]) -> str:
+    return json.dumps(_with_decimal_percentages(document), ensure_ascii=False)
 
 
 def _with_decimal_percentages(node: JSON) -> JSON:
@@ -63,9 +43,9 @@ def _with_decimal_percentages(node: JSON) -> JSON:
 def parse(text: str) -> Any:
     """Parse JSON text into moto's Program, which holds no state of an execution and so can be shared.
 
-    Raises InvalidDefinitionError.
+    Raises DefinitionError.
     """
     try:
         return AmazonStateLanguageParser.parse(text)[0]
     except Exception as error:  # its preprocessor raises whatever it trips over
-        raise InvalidDefinitionError(f"{type(error).__name__}: {error}") from error
+        raise DefinitionError(f"{type(error).__name__}: {error}") from error

@@ -11,11 +11,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from mapreduce.check import check
 from mapreduce.errors import MarlaError, described
 
+from ..asl import document_of
 from ..errors import CloudError
 from ..local.jsonata import evaluate
 from ..stack import Stack
@@ -33,7 +32,7 @@ def problems(stack: Stack, definition: str, document: Any) -> list[Problem]:
         definition: of the deployed state machine, as JSON or YAML text.
         document: the execution's input, any JSON.
     """
-    machine = _Machine(_read(definition), document)
+    machine = _Machine(document_of(definition), document)
     found = machine.problems()
     found += [] if any(message.startswith("sql") for message in found) else _of_query(document)
     if found or "resume" in document:  # what is resumed is held against what it was
@@ -43,14 +42,6 @@ def problems(stack: Stack, definition: str, document: Any) -> list[Problem]:
         for where, event in machine.check_events()
         for message in _of_job(stack, event)
     ]
-
-
-def _read(definition: str) -> dict[str, Any]:
-    try:
-        found = json.loads(definition)
-    except ValueError:
-        found = yaml.safe_load(definition)
-    return dict(found)
 
 
 def _of_query(document: Any) -> list[str]:

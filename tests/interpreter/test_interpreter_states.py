@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from marla.local import definitions
+from marla.asl import DefinitionError
 from marla.local.interpreter import Interpreter
 from marla.local.jsonata import JSON
 from tests.interpreter.machines import machine, mapping, passing, work
@@ -240,7 +240,7 @@ def test_a_parallel_state_fails_with_the_error_of_its_branch(
 
 def test_a_rejected_definition_does_not_spoil_the_next(interpreter: Interpreter) -> None:
     bad = machine(Only={**passing(1), "QueryLanguage": "JSONPath"})
-    with pytest.raises(definitions.InvalidDefinitionError):
+    with pytest.raises(DefinitionError):
         interpreter.run(bad, {})
     # Not what another test has parsed: definitions are parsed once.
     assert interpreter.run({**PATHS, "Comment": "next"}, {}).output == {"b": AWKWARD}
@@ -248,7 +248,7 @@ def test_a_rejected_definition_does_not_spoil_the_next(interpreter: Interpreter)
 
 @pytest.mark.parametrize("text", ["just text", "[1, 2]", "a: [", '{"StartAt": "A"}'])
 def test_what_is_no_state_machine_is_an_invalid_definition(interpreter: Interpreter, text: str) -> None:
-    with pytest.raises(definitions.InvalidDefinitionError):
+    with pytest.raises(DefinitionError):
         interpreter.run(text, {})
 
 

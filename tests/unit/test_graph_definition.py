@@ -114,7 +114,8 @@ def test_errors_that_are_caught_are_on_the_edge() -> None:
 @pytest.mark.parametrize(
     ("definition", "said"),
     [
-        ("[]", "has no States"),
+        ("[]", "no object with States: got a list"),
+        ("{}", "has no States"),
         ("a: [", "neither JSON nor YAML"),
         (machine(A={"Type": "Pass", "Next": "B"}), "A: goes on to 'B'"),
         (json.dumps({"StartAt": "B", "States": {"A": {"Type": "Pass"}}}), "no StartAt"),
