@@ -69,6 +69,15 @@ class Server:
         return self.born > 0 and _birth(self.pid) == self.born
 
     @property
+    def listens(self) -> bool:
+        """Whether the port is the server's own; what answers there may be another's."""
+        try:
+            sockets = psutil.Process(self.pid).net_connections("tcp")
+        except psutil.NoSuchProcess:
+            return False
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == self.port for one in sockets)
+
+    @property
     def answers(self) -> bool:
         """Whether the server answers."""
         path = "/_ministack/health" if self.name == "ministack" else "/"
@@ -99,6 +108,10 @@ class State:
 
 # Proxies of the environment are not for loopback.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class PortTakenError(Exception):
+    """Another process listens at the port that a server was to have."""
 
 
 class LocalCloud:
@@ -277,7 +290,12 @@ class LocalCloud:
         return state
 
     def _launch(self, name: str, state: State, line: Lifeline) -> Server:
-        port = self._free_port(name)
+        """Start a server; again, on another port, if its port is taken before it listens there."""
+        while True:
+            with suppress(PortTakenError):
+                return self._launch_at(self._free_port(name), name, state, line)
+
+    def _launch_at(self, port: int, name: str, state: State, line: Lifeline) -> Server:
         log = self._home / f"{name}.log"
         if name == "ministack":
             command = [sys.executable, "-m", "marla.local.services"]
@@ -318,8 +336,10 @@ class LocalCloud:
 
     def _wait_for(self, server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not server.answers:
+        while not (server.listens and server.answers):
             if process.poll() is not None:
+                if not _is_free(server.port):
+                    raise PortTakenError
                 raise CloudError(
                     f"{server.name} ended with status {process.returncode} as it started:\n{_tail(log)}"
                 )
@@ -330,18 +350,13 @@ class LocalCloud:
     def _free_port(self, name: str) -> int:
         """Return the server's usual port, or a free one if that is taken."""
         wanted = PORTS[name]
-        for port in (wanted, 0):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((HOST, port))
-                except OSError:
-                    continue
-                chosen: int = probe.getsockname()[1]
-            if chosen != wanted:
-                self._say(f"port {wanted} is taken; {name} listens on {chosen}")
-            return chosen
-        raise CloudError(f"no free port on {HOST} for {name}")
+        if _is_free(wanted):
+            return wanted
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            chosen: int = probe.getsockname()[1]
+        self._say(f"port {wanted} is taken; {name} listens on {chosen}")
+        return chosen
 
     # ---- the stack ------------------------------------------------------------------------------------
 
@@ -424,6 +439,16 @@ def _birth(pid: int) -> float:
         return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.NoSuchProcess:
         return 0.0
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -21,6 +21,7 @@ from marla.errors import CloudError
 from marla.local import cloud as cloud_module
 from marla.local.cloud import HOST, LocalCloud
 from marla.local.lifelines import clear
+from marla.stack import Stack
 
 Said = list[str]
 
@@ -189,6 +190,24 @@ def test_a_taken_port_is_said_and_another_is_used(
         engine = next(server for server in own.status()["servers"] if server["name"] == "engine")
         assert engine["url"] != f"http://{HOST}:{taken}"
         assert any(f"port {taken} is taken" in text for text in said)
+
+
+@pytest.mark.parametrize("name", ["ministack", "engine"])
+def test_a_port_that_is_taken_before_the_server_listens_is_given_up_for_another(
+    own: LocalCloud, stack: Stack, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Two local clouds are started at once: what answers is then the other's server."""
+    of_other = {"ministack": stack.s3.meta.endpoint_url, "engine": stack.sfn.meta.endpoint_url}[name]
+    taken = int(of_other.rsplit(":", 1)[1])
+    answers = iter([True])
+    is_free = cloud_module._is_free
+    monkeypatch.setitem(cloud_module.PORTS, name, taken)
+    monkeypatch.setattr(
+        cloud_module, "_is_free", lambda port: next(answers, False) if port == taken else is_free(port)
+    )
+    started = own.start()
+    assert of_other not in (started.s3.meta.endpoint_url, started.sfn.meta.endpoint_url)
+    assert next(answers, None) is None
 
 
 def test_a_state_file_whose_processes_are_others_now_harms_none_of_them(
