@@ -43,11 +43,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def cloud(home: Path) -> Iterator[LocalCloud]:
     """The local cloud, deployed with one readable input bucket beside the job bucket."""
     cloud = LocalCloud(home)
-    stack = cloud.start({"InputBuckets": READABLE})
-    for bucket in (READABLE, UNREADABLE):
-        stack.s3.create_bucket(Bucket=bucket)
-    yield cloud
-    cloud.stop()
+    try:
+        stack = cloud.start({"InputBuckets": READABLE})
+        for bucket in (READABLE, UNREADABLE):
+            stack.s3.create_bucket(Bucket=bucket)
+        yield cloud
+    finally:
+        cloud.stop()
 
 
 @pytest.fixture(scope="session")

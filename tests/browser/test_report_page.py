@@ -59,6 +59,7 @@ def drawing(page: Page, chart: str) -> FloatRect:
     return box
 
 
+@pytest.mark.alone
 def test_ten_thousand_tasks_are_drawn_in_under_three_seconds(page: Page, large: Path) -> None:
     took = [drawing_seconds(page, large) for _ in range(TIMES)]
     assert median(took) < OPEN_SECONDS, took

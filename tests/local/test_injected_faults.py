@@ -29,7 +29,7 @@ INTERMEDIATES = READS | {"key": "/stage-0/(map|step-1)/"}
 KINDS: dict[str, Rule] = {
     "requests that are delayed": {"fault": "delay", "match": S3, "seconds": [0, 0.3], "probability": 0.5},
     "answers that are delayed": {"fault": "delay", "match": LAMBDA, "seconds": [0, 0.3], "when": "after"},
-    "reads that are slow": {"fault": "slow", "match": READS, "seconds": 0.4, "probability": 0.3},
+    "reads that are slow": {"fault": "slow", "match": READS, "seconds": 0.4, "probability": 0.5},
     "connections that break before": {"fault": "break", "match": S3, "probability": 0.3},
     "connections that break after": {"fault": "break", "match": S3, "probability": 0.3, "when": "after"},
     "writes whose answer is lost": {"fault": "break", "match": WRITES, "times": 1, "when": "after"},
@@ -40,7 +40,7 @@ KINDS: dict[str, Rule] = {
     "Lambda that is throttled": {"fault": "throttle", "match": LAMBDA, "times": 1},
     "S3's internal errors": {"fault": "error", "match": S3, "probability": 0.3},
     "Lambda's internal errors": {"fault": "error", "match": LAMBDA, "times": 1, "probability": 0.5},
-    "corrupt reads": {"fault": "corrupt", "match": INTERMEDIATES, "times": 1, "probability": 0.3},
+    "corrupt reads": {"fault": "corrupt", "match": INTERMEDIATES, "times": 1, "probability": 0.5},
     "corrupt writes": {"fault": "corrupt", "match": WRITES, "times": 1, "probability": 0.5},
     "mappers that are killed": {"fault": "kill", "match": LAMBDA | {"payload": '"pieces"'}, "times": 1},
     "reducers that are killed": {"fault": "kill", "match": LAMBDA | {"payload": '"step": ?1'}, "times": 1},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 from typing import Any
 
+import pytest
+
 from marla.local.cloud import LocalCloud
 from marla.stack import Stack
 from tests.local.conftest import Job, Put
@@ -21,6 +23,7 @@ ONE_IN_TWENTY = {
 }
 
 
+@pytest.mark.alone
 def test_a_backup_saves_the_time_of_a_straggler(cloud: LocalCloud, stack: Stack, put: Put) -> None:
     texts = [b"".join(b"w%d all\n" % (line * part % 83) for line in range(500)) for part in range(TASKS)]
     # Objects that are not cut: a mapper for each.
