@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from marla import execution, failure
+from marla import execution
+from marla.explain import search
 from marla.local.cloud import LocalCloud
 from tests.soak.cases import Case, case
 from tests.soak.objects import BUCKET
@@ -38,7 +39,8 @@ class Verdict:
     """What became of a case.
 
     Attributes:
-        what: "succeeded", "failed" (by an error that the faults explain), "wrong" or "hung".
+        what: "succeeded", "failed" (by a cause, as `marla explain` finds it, that the faults account for),
+            "wrong" or "hung".
         why: the error's name; or what is wrong.
         injected: how often each kind of fault was.
         resumed: whether it failed first, and then succeeded as it was resumed.
@@ -122,8 +124,9 @@ class Soak:
         if status == "SUCCEEDED":
             problem = self._problem(one, output) or self._litter(one, output, injected)
             return Verdict(one, "wrong" if problem else "succeeded", problem)
-        found = failure.find(self._stack, arn, progress)
-        assert found
+        explained = search.explain(self._stack, arn)
+        assert explained
+        found = explained.failure
         left = self._keys(f"jobs/{one.name}/stage-{progress.stage}/result/")
         if left:
             return Verdict(one, "wrong", f"it failed ({found.name}) and left {', '.join(left)}")
