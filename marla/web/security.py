@@ -4,10 +4,15 @@ It listens on loopback only, but other users of the machine reach that too, and 
 user's browser shows. So each request needs the session's cookie; its Host must be loopback's, or a name that
 was pointed at 127.0.0.1 would count as the same origin (DNS rebinding); and what changes something needs a
 header that no other origin may send (CSRF).
+
+A browser sends a host's cookies to all of its ports (RFC 6265, 8.5), and so to whatever else listens on
+loopback. The URL that is printed has a name of its own under localhost (RFC 6761, 6.3), which nobody else can
+guess, nor lead the browser to.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from urllib.parse import urlsplit
 
@@ -16,7 +21,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from .answers import API, Refused
 
-HOSTS = ("127.0.0.1", "localhost")
+HOSTS = ("127.0.0.1", "localhost")  # for browsers that do not know that names under localhost are loopback's
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 OPEN_URL = "Open the URL that `marla console` has printed: it holds this session's secret."
 POLICY = (
@@ -38,13 +43,20 @@ HEADERS = {
 }
 
 
+def own_host(secret: str) -> str:
+    """Return the name on loopback of the console that has a secret; it tells nothing of the secret."""
+    return f"marla-{hashlib.sha256(secret.encode()).hexdigest()[:20]}.localhost"
+
+
 def install(app: Flask, secret: str) -> None:
     """Have an app serve only who has the secret."""
+    hosts = (own_host(secret), *HOSTS)
 
     def guard() -> AnyResponse | None:
         port = request.environ["SERVER_PORT"]
-        _check_host(port)
-        _check_origin(port)
+        addresses = [f"{host}:{port}" for host in hosts]
+        _check_host(addresses)
+        _check_origin(addresses)
         if request.path == "/" and "token" in request.args:
             return _session(secret, port, request.args["token"])
         if request.endpoint != "static":  # our own stylesheet, which the refusal needs too
@@ -63,19 +75,19 @@ def install(app: Flask, secret: str) -> None:
 
 
 def cookie_name(port: str) -> str:
-    """Return the cookie's name: a browser sends those of all ports of a host, so each console has its own."""
+    """Return the cookie's name: at 127.0.0.1 all consoles have one host, and so each a cookie of its own."""
     return f"marla-console-{port}"
 
 
-def _check_host(port: str) -> None:
-    if request.headers.get("Host", "") not in [f"{host}:{port}" for host in HOSTS]:
-        raise Refused(403, f"The console answers only to its own address, http://127.0.0.1:{port}/.")
+def _check_host(addresses: list[str]) -> None:
+    if request.headers.get("Host", "") not in addresses:
+        raise Refused(403, f"The console answers only to its own address. {OPEN_URL}")
 
 
-def _check_origin(port: str) -> None:
+def _check_origin(addresses: list[str]) -> None:
     """Refuse what another site makes the browser send."""
     origin = request.headers.get("Origin")
-    own = [f"http://{host}:{port}" for host in HOSTS]
+    own = [f"http://{address}" for address in addresses]
     is_own = origin is None or (origin in own and urlsplit(origin).netloc == request.headers["Host"])
     if request.method not in SAFE_METHODS and not (is_own and request.headers.get("X-Marla") == "1"):
         raise Refused(403, "What changes something has to come from the console's own page.")

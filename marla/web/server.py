@@ -17,11 +17,16 @@ from waitress import wasyncore
 from ..errors import UsageError
 from ..stack import Stack
 from .app import LARGEST_REQUEST, create_app
+from .security import own_host
 
 HOST = "127.0.0.1"
 PORT = 14580  # taken if it is free
 THREADS = 32  # most of them wait for the cloud
 WAITING = 128  # connections that are not accepted yet
+# Who has no secret can keep connections open too: there are more of them than a browser's, and those on which
+# nothing is asked are closed soon.
+CONNECTIONS = 500
+IDLE_SECONDS = 10
 END_SECONDS = 2.0  # that answers under way have, when it ends
 
 
@@ -77,13 +82,16 @@ def serving(stack: Stack, listener: socket.socket) -> Iterator[tuple[str, thread
         map=sockets,
         sockets=[listener],
         threads=THREADS,
+        connection_limit=CONNECTIONS,
+        channel_timeout=IDLE_SECONDS,
+        cleanup_interval=IDLE_SECONDS // 2,
         ident=None,
         max_request_body_size=LARGEST_REQUEST,
     )
     thread = threading.Thread(target=server.run, name="console", daemon=True)
     thread.start()
     try:
-        yield f"http://{HOST}:{listener.getsockname()[1]}/?token={secret}", thread
+        yield f"http://{own_host(secret)}:{listener.getsockname()[1]}/?token={secret}", thread
     finally:
         pulled = threading.Event()
 

@@ -77,7 +77,9 @@ def console_url(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> 
 def visit(page: Page, console_url: str) -> Visit:
     """Open a path of the console, as who has its secret."""
     base = console_url.partition("/?")[0]
-    assert page.context.request.get(console_url).ok  # which leaves the cookie with the page
+    opening = page.context.new_page()
+    opening.goto(console_url)  # which leaves the cookie with the page, too
+    opening.close()
 
     def visit(path: str) -> Page:
         page.goto(base + path)

@@ -46,7 +46,7 @@ def served(folder: Path) -> Iterator[str]:
 def _printed(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if found := re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+", log.read_text()):
+        if found := re.search(r"http://marla-\w+\.localhost:\d+/\?token=[\w-]+", log.read_text()):
             return found[0]
         time.sleep(0.05)
     raise AssertionError(f"the console did not start:\n{log.read_text()}")

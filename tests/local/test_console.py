@@ -33,10 +33,10 @@ class Client:
         self._cookie = str(opened.headers["Set-Cookie"]).partition(";")[0]
 
     def _ask(self, method: str, path: str, body: Any = None, **headers: str) -> http.client.HTTPResponse:
-        assert self._url.hostname
-        connection = http.client.HTTPConnection(self._url.hostname, self._url.port, timeout=60)
+        # A browser knows that names under localhost are loopback's; not each system does.
+        connection = http.client.HTTPConnection("127.0.0.1", self._url.port, timeout=60)
         data = None if body is None else json.dumps(body)
-        connection.request(method, path, data, headers)
+        connection.request(method, path, data, {"Host": self._url.netloc} | headers)
         return connection.getresponse()
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:

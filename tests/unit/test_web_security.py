@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from marla.web.security import own_host
 from tests.unit.console_cloud import BASE, SECRET, Console
 
 PAGES = ["/", "/new", "/executions/job", "/executions/job/report"]
@@ -78,7 +79,16 @@ def test_static_files_are_those_of_their_folder_alone(console: Console, path: st
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:14580", "127.0.0.1", "127.0.0.1:80", "localhost:1", ""]
+    "host",
+    [
+        "evil.example",
+        "evil.example:14580",
+        "127.0.0.1",
+        "127.0.0.1:80",
+        "localhost:1",
+        "marla-0.localhost:14580",
+        "",
+    ],
 )
 @pytest.mark.parametrize("path", ["/", "/api/cloud", "/static/icon.svg", f"/?token={SECRET}"])
 def test_a_name_that_was_pointed_at_loopback_is_no_address_of_the_console(
@@ -89,9 +99,10 @@ def test_a_name_that_was_pointed_at_loopback_is_no_address_of_the_console(
     assert "Set-Cookie" not in answer.headers
 
 
-def test_localhost_is_the_same_address(console: Console) -> None:
+@pytest.mark.parametrize("host", ["localhost", own_host(SECRET)])
+def test_it_has_other_names(console: Console, host: str) -> None:
     browser = console.stranger()
-    base = BASE.replace("127.0.0.1", "localhost")
+    base = BASE.replace("127.0.0.1", host)
     assert browser.get(f"/?token={SECRET}", base_url=base).status_code == 302
     assert browser.get("/api/cloud", base_url=base).status_code == 200
 

@@ -10,7 +10,7 @@ import stat
 import sys
 import threading
 import webbrowser
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,9 +34,8 @@ def console(monkeypatch: pytest.MonkeyPatch) -> Console:
 
 def ask(url: str, path: str, **headers: str) -> http.client.HTTPResponse:
     address = urlsplit(url)
-    assert address.hostname
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
-    connection.request("GET", path, headers=headers)
+    connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=10)
+    connection.request("GET", path, headers={"Host": address.netloc} | headers)
     return connection.getresponse()
 
 
@@ -62,6 +61,40 @@ def test_the_printed_url_opens_it_and_each_session_has_a_secret_of_its_own(conso
             assert "waitress" not in str(opened.headers).lower()
     assert len(secrets) == 2
     assert min(map(len, secrets)) >= 40
+
+
+def test_no_other_server_of_this_machine_has_a_name_to_which_a_browser_sends_the_cookie(
+    console: Console,
+) -> None:
+    """What a browser sends to a port of a host it sends to all: 127.0.0.1 is everybody's."""
+    names = set()
+    for _ in range(2):
+        with closing(server.listener(0)) as listener, server.serving(console.stack, listener) as (url, _):
+            address = urlsplit(url)
+            assert address.hostname
+            names.add(address.hostname)
+            assert address.hostname.endswith(".localhost")
+            opened = ask(url, url[url.index("/?") :])
+            assert "domain" not in str(opened.headers["Set-Cookie"]).lower()
+            assert address.query.removeprefix("token=") not in address.hostname
+            # Who is led there does not learn the name.
+            assert address.hostname not in ask(url, "/", Host=f"127.0.0.1:{address.port}").read().decode()
+    assert len(names) == 2
+
+
+def test_connections_on_which_nothing_is_asked_keep_nobody_out(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "CONNECTIONS", 8)
+    monkeypatch.setattr(server, "IDLE_SECONDS", 2)
+    with (
+        closing(server.listener(0)) as listener,
+        server.serving(console.stack, listener) as (url, _),
+        ExitStack() as stack,
+    ):
+        for _ in range(12):
+            stack.enter_context(socket.create_connection(("127.0.0.1", listener.getsockname()[1])))
+        assert ask(url, "/api/cloud").status == 403
 
 
 def test_it_ends_though_its_thread_is_awake_as_it_is_asked_to(
@@ -151,7 +184,7 @@ def test_a_browser_is_opened_where_there_is_a_display(
         file = Path(url.removeprefix("file://"))
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-        urls.extend(re.findall(r"url=(http://127[^\"]+)", file.read_text()))
+        urls.extend(re.findall(r"url=(http://marla-[^\"]+)", file.read_text()))
         files.append(file)
 
     monkeypatch.setenv("DISPLAY", display)
@@ -162,7 +195,7 @@ def test_a_browser_is_opened_where_there_is_a_display(
     assert cli.main(["console", "--port", "0", *flag]) == 130
     said = capsys.readouterr()
     assert len(urls) == opened
-    assert "The console of the local cloud: http://127.0.0.1:" in said.err
+    assert "The console of the local cloud: http://marla-" in said.err
     assert all(url in said.err for url in urls)
     assert not any(file.exists() for file in files)
     assert said.out == ""
