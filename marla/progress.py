@@ -137,7 +137,8 @@ class Progress:
         # A count that is late takes no failure back; but when tasks are tried again, the next count does.
         most = failed if phase.redriven else max(phase.failed, failed)
         phase.failed = min(most, phase.total - phase.succeeded)
-        phase.running = 0 if phase.exited else min(counts["running"], phase.total - phase.succeeded)
+        left = phase.total - phase.succeeded - phase.failed
+        phase.running = 0 if phase.exited else min(counts["running"], left)
         phase.rate.note(phase.succeeded, seconds_between(phase.entered, now))
         self._advance()
 

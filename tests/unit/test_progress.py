@@ -336,6 +336,9 @@ def test_no_task_runs_that_is_done_whatever_counts_of_before_say() -> None:
     (phase,) = progress.phases
     progress.count(phase, NOTHING | {"total": 3, "running": 3}, START)
     assert (phase.succeeded, phase.running) == (2, 1)
+    progress.count(phase, NOTHING | {"total": 3, "succeeded": 2, "failed": 1}, START)
+    progress.count(phase, NOTHING | {"total": 3, "succeeded": 2, "running": 1}, START)  # of before
+    assert (phase.succeeded, phase.failed, phase.running) == (2, 1, 0)
 
 
 def test_a_summary_is_json_with_times_in_utc_and_none_for_what_is_not_known() -> None:
