@@ -6,12 +6,12 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Page, Position, expect
+from playwright.sync_api import Page, Position, Route, expect
 
 from marla import results
 from marla.stack import Stack
 from marla.view import size_text
-from tests.browser.conftest import Accessible, Visit
+from tests.browser.conftest import Accessible, Open, Visit
 from tests.browser.reading import facts, number, state, table, the_table
 from tests.browser.scenes import Scene
 
@@ -24,6 +24,27 @@ def shown(visit: Visit, succeeded: Scene) -> Page:
     page = visit(f"/executions/{succeeded.name}")
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Succeeded$"))
     return page
+
+
+def test_what_was_just_started_is_asked_for_again_until_it_is_known(
+    watched: Open, visit: Visit, succeeded: Scene
+) -> None:
+    """Step Functions says of an execution that there is none, in its first moments."""
+    page, problems = watched
+    answers = iter([404, 404])
+
+    def answer(route: Route) -> None:
+        if status := next(answers, None):
+            route.fulfill(status=status, json={"error": "There is no such execution"})
+        else:
+            route.continue_()
+
+    page.route(f"**/api/executions/{succeeded.name}", answer)
+    visit(f"/executions/{succeeded.name}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Succeeded$"))
+    expect(page.get_by_role("region", name="Phases")).to_be_visible()
+    assert all("404" in problem for problem in problems)
+    problems.clear()
 
 
 def test_the_graph_tells_which_states_the_execution_went_through(shown: Page, succeeded: Scene) -> None:

@@ -2,6 +2,9 @@
 
 import { trouble } from "./dom.js";
 
+/** How often in a row something is not there until it is gone: what was just started AWS may not know yet. */
+const GONE = 5;
+
 /** What the server, or the lack of it, said about a request that came to nothing. */
 export class ApiError extends Error {
   /**
@@ -126,7 +129,7 @@ export function repeat(work, pause) {
       failures += 1;
       trouble(/** @type {Error} */ (error).message);
       if (!(error instanceof ApiError)) throw error;
-      over = [403, 404].includes(error.status);
+      over = error.status === 403 || (error.status === 404 && failures >= GONE);
     } finally {
       busy = false;
       if (again) setTimeout(run, 0);

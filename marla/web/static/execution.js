@@ -55,6 +55,7 @@ async function refresh() {
 async function show(summary) {
   const before = known;
   known = summary;
+  byId("main").classList.remove("is-missing");
   const final = isFinal(summary.status);
   tell(before, summary);
   if (before?.status !== summary.status) fill(byId("status"), status(summary.status));
