@@ -167,6 +167,14 @@ class LocalCloud:
             return "the local cloud does not run: it was stopped, or never started"
         return self._death(state)
 
+    def began(self) -> float:
+        """Return when it was started, in seconds since the epoch: another cloud began at another time.
+
+        0 if it does not run.
+        """
+        state = self._load()
+        return state.servers[0].born if state and state.servers else 0.0
+
     def _death(self, state: State) -> str:
         dead = [server for server in state.servers if not server.alive]
         first = ""

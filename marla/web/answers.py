@@ -24,10 +24,10 @@ API = "/api/"
 UNKNOWN = {"ExecutionDoesNotExist", "InvalidArn", "ResourceNotFound", "NoSuchBucket", "NoSuchKey"}
 THROTTLED = {"ThrottlingException", "TooManyRequestsException", "SlowDown", "Throttling"}
 RETRY_SECONDS = 2
-# The local cloud has other ports each time that it is started, and a console keeps those that it began with.
+# A local cloud that is started anew has other buckets, and maybe ports; a console keeps those it began with.
 ELSEWHERE = (
-    "The local cloud was stopped, or started anew at other ports: end this console (Ctrl-C) and start "
-    "`marla console` again."
+    "The local cloud was stopped, or started anew, and what was in it is gone: end this console (Ctrl-C) and "
+    "start `marla console` again."
 )
 LONGEST_WAIT = 30.0  # seconds, for another request that asks the cloud for the same
 

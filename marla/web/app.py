@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 
 from ..stack import Stack
 from . import answers, api, pages, security
@@ -22,6 +23,7 @@ def create_app(
     secret: str,
     clock: Clock = lambda: datetime.now(UTC),
     report: pages.ReportMaker | None = None,
+    is_there: Callable[[], bool] = lambda: True,
 ) -> Flask:
     """Return the console of a stack.
 
@@ -29,6 +31,7 @@ def create_app(
         secret: which requests have to show; see `security`.
         clock: the time, with a time zone.
         report: makes the report of an execution, by its name; left out, `marla report`'s own.
+        is_there: whether the stack is still the one that was given; nothing of another is shown.
     """
     stack = for_threads(stack)
     app = Flask(__name__)
@@ -36,6 +39,12 @@ def create_app(
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_REQUEST, CLOUD=cloud(stack))
     answers.install(app, stack)
     security.install(app, secret)
+
+    @app.before_request
+    def only_while_it_is_there() -> None:
+        if request.endpoint != "static" and not is_there():
+            raise answers.Refused(410, answers.ELSEWHERE)
+
     executions = Executions(stack, clock)
     app.register_blueprint(pages.blueprint(report or _report_of(stack, executions)))
     app.register_blueprint(api.blueprint(stack, executions, clock))

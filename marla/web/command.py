@@ -7,12 +7,15 @@ import os
 import sys
 import tempfile
 import webbrowser
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from ..clouds import connect
 from ..console import say
+from ..local.cloud import LocalCloud
 from ..outcome import FAILED
+from ..stack import Stack
 from . import server
 
 # Seconds in which AWS has to answer a request of the console, whose user waits for it.
@@ -29,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         stack = connect(options, start=True, patience=PATIENCE)
         with (
             tempfile.TemporaryDirectory(prefix="marla-console-") as folder,
-            server.serving(stack, listener) as (url, thread),
+            server.serving(stack, listener, whether_it_is_there(stack)) as (url, thread),
         ):
             say(f"The console of {'the local cloud' if stack.local else f'the stack {stack.name}'}: {url}")
             say("Ctrl-C ends it. Executions go on by themselves")
@@ -37,6 +40,15 @@ def run(options: argparse.Namespace) -> int:
                 webbrowser.open(_redirection(Path(folder), url))
             thread.join()
     return FAILED
+
+
+def whether_it_is_there(stack: Stack) -> Callable[[], bool]:
+    """Return what says whether a stack is still the one that it is now."""
+    if not stack.local:
+        return lambda: True
+    cloud = LocalCloud()
+    began = cloud.began()
+    return lambda: cloud.began() == began
 
 
 def _redirection(folder: Path, url: str) -> str:

@@ -7,7 +7,7 @@ import logging
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,10 +66,15 @@ def _listening(port: int) -> socket.socket:
 
 
 @contextmanager
-def serving(stack: Stack, listener: socket.socket) -> Iterator[tuple[str, threading.Thread]]:
+def serving(
+    stack: Stack, listener: socket.socket, is_there: Callable[[], bool] = lambda: True
+) -> Iterator[tuple[str, threading.Thread]]:
     """Serve the console of a stack; yield the URL of its first page, with the secret, and the thread.
 
     The server has a thread of its own, for waitress would take an interruption for its end, and tell nobody.
+
+    Args:
+        is_there: whether the stack is still the one that was given.
     """
     # That more is asked at once than there are threads, or connections that are kept, is no matter for the
     # terminal.
@@ -78,7 +83,7 @@ def serving(stack: Stack, listener: socket.socket) -> Iterator[tuple[str, thread
     secret = secrets.token_urlsafe(32)
     sockets: dict[int, Any] = {}
     server = waitress.create_server(
-        create_app(stack, secret),
+        create_app(stack, secret, is_there=is_there),
         map=sockets,
         sockets=[listener],
         threads=THREADS,

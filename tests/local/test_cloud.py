@@ -102,7 +102,9 @@ def test_starting_it_again_finds_it_running_and_deploys_nothing(home: Path, clou
 
 
 def test_a_dead_server_is_noticed_and_the_cloud_begins_anew(own: LocalCloud, said: Said) -> None:
+    assert own.began() == 0
     own.start()
+    began = own.began()
     assert own.died() == ""
     before = pids(own)
     os.kill(before["engine"], signal.SIGKILL)
@@ -116,6 +118,7 @@ def test_a_dead_server_is_noticed_and_the_cloud_begins_anew(own: LocalCloud, sai
     own.start()
 
     assert own.status()["running"] is True
+    assert own.began() > began > 0
     assert own.died() == ""
     assert any(text.startswith(death) for text in said)
 
