@@ -149,20 +149,24 @@ def _of_a_task(stack: Stack, arn: str, state: str, progress: Progress) -> Found 
     run = progress.phases[-1].map_run if progress.phases else ""
     if not run:  # the state failed before it had one
         return None
+    is_certain = progress.error in CONSEQUENCES
     try:
-        failed = items.failed(stack, run, is_certain=progress.error in CONSEQUENCES)
+        failed = items.failed(stack, run, is_certain=is_certain)
     except items.UnlistedError:
-        return _by_records(stack, arn, state, progress)
+        return _by_records(stack, arn, state, progress) or _unrecorded(state)
     looked_at = (items.described(stack, each) for each in failed[:LOOKED_AT])
     first = next((item for item in looked_at if item.error not in CONSEQUENCES), None)
-    if first is None:
-        return None
+    if first is None:  # the listing may be late: the records are there before a task has failed
+        return _by_records(stack, arn, state, progress) if is_certain else None
     others = [each for each in failed if each.arn != first.arn]
     return Found(_described(first.error, first.cause, state, first.task), first, others)
 
 
-def _by_records(stack: Stack, arn: str, state: str, progress: Progress) -> Found:
-    """Return the failure of the first task that failed, as the records of its phase's attempts tell it."""
+def _by_records(stack: Stack, arn: str, state: str, progress: Progress) -> Found | None:
+    """Return the failure of the first task that failed, as the records of its phase's attempts tell it.
+
+    None if they tell of none: a task that was killed has left no record.
+    """
     name = arn.rpartition(":")[2]
     before = past.find(stack, name)
     phase = progress.stage, progress.sampling, progress.phases[-1].step
@@ -179,13 +183,18 @@ def _by_records(stack: Stack, arn: str, state: str, progress: Progress) -> Found
             tasks.setdefault((record.partition, record.task), []).append(record)
     ended = [attempts for attempts in tasks.values() if _is_last(attempts[-1])]
     if not ended:
-        where = "its error is in the log group of its function"
-        cause = f"a task failed and left no record: as the stack runs tasks as EXPRESS, {where}"
-        return Found(Failure("TaskFailed", cause, state))
+        return None
     attempts = min(ended, key=lambda attempts: attempts[-1].ended)
     last = attempts[-1]
     task = {"task": last.task} | ({"step": last.step, "partition": last.partition} if last.step else {})
     return Found(_described(last.error, last.message, state, task), records=attempts)
+
+
+def _unrecorded(state: str) -> Found:
+    """Return what there is to say of a task that Step Functions does not list, and that left no record."""
+    where = "its error is in the log group of its function"
+    cause = f"a task failed and left no record: as the stack runs tasks as EXPRESS, {where}"
+    return Found(Failure("TaskFailed", cause, state))
 
 
 def _is_last(record: TaskRecord) -> bool:

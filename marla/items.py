@@ -15,7 +15,10 @@ from botocore.exceptions import ClientError
 from .stack import Stack
 
 PAGE = 1000  # the most that one request lists
-# What Step Functions answers to who wants EXPRESS items listed.
+# What Step Functions answers to who wants executions of EXPRESS state machines listed. According to its
+# documentation, it lists EXPRESS items of a map run all the same, and DescribeExecution tells of them; only
+# GetExecutionHistory does not (docs.aws.amazon.com/step-functions/latest/apireference/, at each of them).
+# That was not run on AWS: should they be refused, the records of tasks tell what failed.
 _EXPRESS = {"ValidationException", "StateMachineTypeNotSupported"}
 # ListExecutions is eventually consistent, so that of a map run that failed a moment ago none may be listed.
 PAUSES = (0.5, 1.0, 2.0)
@@ -51,7 +54,7 @@ class Item:
 
 
 class UnlistedError(Exception):
-    """The items cannot be listed: EXPRESS ones have no executions that Step Functions remembers."""
+    """The items cannot be listed, as Step Functions may answer of EXPRESS ones."""
 
 
 def listed(stack: Stack, run: str, status: str, *, pages: int | None = None) -> list[Listed]:
@@ -62,7 +65,7 @@ def listed(stack: Stack, run: str, status: str, *, pages: int | None = None) -> 
         status: one of an execution's.
         pages: at most so many of a thousand items, each a request; all of them if that is not given.
 
-    Raises UnlistedError if they are EXPRESS, ClientError if the cloud refuses.
+    Raises UnlistedError if they are EXPRESS and not listed for that, ClientError if the cloud refuses.
     """
     found: list[Listed] = []
     token: dict[str, Any] = {}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -13,7 +14,17 @@ from .errors import CloudError, UsageError
 from .stack import Stack
 
 REFUSED = {"InvalidInput", "ResumeRefused"}
-_UNKNOWN = {"ExecutionDoesNotExist", "InvalidArn"}  # the second for a name that no execution can have
+_MISSING = "ExecutionDoesNotExist"
+_UNKNOWN = {_MISSING, "InvalidArn"}  # the second for a name that no execution can have
+# DescribeExecution is eventually consistent: an execution that another has just started may not be known yet.
+# Seconds until it is asked again, each time; a name that is wrong is to be answered soon all the same.
+PAUSES = (0.5, 1.0)
+# Of an execution that was started here, there is no doubt that it will be known.
+PAUSES_AFTER_START = (0.5, 1.0, 2.0, 4.0)
+
+_started: set[str] = set()  # ARNs that Step Functions was not seen to know so far
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -63,11 +74,45 @@ def name_of(stack: Stack, execution: str) -> str:
     return name
 
 
-def find(stack: Stack, name: str) -> Past | None:
-    """Return an execution by name, or None if Step Functions does not know it (any more)."""
+def note_start(arn: str) -> None:
+    """Remember that an execution was started, so that `answered` waits until it is known."""
+    _started.add(arn)
+
+
+def answered(stack: Stack, arn: str, ask: Callable[[], Answer], pauses: Sequence[float] = PAUSES) -> Answer:
+    """Return the answer to a question about an execution, asked again for a while if AWS does not know it.
+
+    Args:
+        pauses: seconds until it is asked again, each time, unless the execution was started here just now.
+
+    Raises ClientError, as `ask` does.
+    """
+    waits = iter(() if stack.local else PAUSES_AFTER_START if arn in _started else pauses)
+    while True:
+        try:
+            answer = ask()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != _MISSING:
+                raise
+            seconds = next(waits, None)
+            if seconds is None:
+                _started.discard(arn)
+                raise
+            time.sleep(seconds)
+        else:
+            _started.discard(arn)
+            return answer
+
+
+def find(stack: Stack, name: str, pauses: Sequence[float] = ()) -> Past | None:
+    """Return an execution by name, or None if Step Functions does not know it (any more).
+
+    Args:
+        pauses: as `answered` has it; without any, only what was started here is waited for.
+    """
     arn = stack.execution_arn(name)
     try:
-        described = stack.sfn.describe_execution(executionArn=arn)
+        described = answered(stack, arn, lambda: stack.sfn.describe_execution(executionArn=arn), pauses)
     except ClientError as error:
         if error.response["Error"]["Code"] in _UNKNOWN:
             return None
@@ -79,7 +124,7 @@ def find(stack: Stack, name: str) -> Past | None:
 
 def found(stack: Stack, name: str) -> Past:
     """Return an execution by name. Raises CloudError if Step Functions does not know it (any more)."""
-    past = find(stack, name)
+    past = find(stack, name, PAUSES)
     if past is None:
         raise CloudError(
             f"the stack {stack.name} has no execution {name}. Step Functions forgets one 90 days after its "

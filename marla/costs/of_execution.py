@@ -15,6 +15,7 @@ from mapreduce.record import TaskRecord
 
 from ..execution import history
 from ..phase import utc_now
+from ..progress import Progress
 from ..stack import Stack
 from .advice import Advice
 from .alternatives import Alternative, alternatives
@@ -88,7 +89,7 @@ def of_execution(
         none: list[dict[str, Any]] = []
         events = asking.ask(lambda: history(stack, arn), none, "the history, whose part is missing here")
     summary = summarise(events)
-    usage = usage_of(records, summary, _deployment(asking, arn, summary), clock())
+    usage = usage_of(records, summary, _deployment(asking, arn, summary, events), clock())
     return costs(records, usage, prices_in(stack.region))
 
 
@@ -108,7 +109,9 @@ class _Asking:
             return otherwise
 
 
-def _deployment(asking: _Asking, arn: str, summary: EventsSummary) -> Deployment:
+def _deployment(
+    asking: _Asking, arn: str, summary: EventsSummary, events: Sequence[Mapping[str, Any]]
+) -> Deployment:
     stack, default = asking.stack, Deployment()
     none: dict[str, str] = {}
     parameters = asking.ask(
@@ -116,7 +119,7 @@ def _deployment(asking: _Asking, arn: str, summary: EventsSummary) -> Deployment
     )
     child_type = parameters.get("ChildExecutionType", default.child_type)
     children = asking.ask(
-        lambda: sum(_started(stack, run) for run in summary.map_runs),
+        lambda: _children(stack, summary.map_runs, events),
         None,
         "how many tasks were started, so those count that left records",
     )
@@ -148,6 +151,19 @@ def _child_type(stack: Stack, arn: str) -> str:
     found = stack.sfn.describe_state_machine_for_execution(executionArn=arn)["definition"]
     match = _CHILD_TYPE.search(found)
     return match[1] if match else ""
+
+
+def _children(stack: Stack, map_runs: Sequence[str], events: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many children the map runs of an execution started.
+
+    Of a map run that is over the history tells it, as a rule. To ask for all of them would take more requests
+    than AWS allows at a time, where a job has hundreds of waves.
+    """
+    progress = Progress()
+    for event in sorted(events, key=lambda event: int(event["id"])):
+        progress.see(event)
+    told = {phase.map_run: phase.total for phase in progress.phases if phase.is_counted}
+    return sum(told[run] if run in told else _started(stack, run) for run in map_runs)
 
 
 def _started(stack: Stack, map_run: str) -> int:

@@ -101,6 +101,25 @@ def test_children_are_counted_from_records_where_map_runs_are_not_told() -> None
     assert any("how many tasks were started" in note for note in found.bill.notes)
 
 
+def waves(count: int) -> Events:
+    """The history of a job of some waves of two mappers that are done, and of one more that is at work."""
+    history = Events().add("ExecutionStarted")
+    for number in range(count + 1):
+        history.enter("Pass", "Cut into batches").assign(wave=[{}, {}])
+        history.enter("Map", "Map")
+        history.add("MapRunStarted", mapRunStartedEventDetails={"mapRunArn": f"run {number}"})
+        if number < count:
+            history.add("MapStateExited", stateExitedEventDetails={"name": "Map"})
+    return history
+
+
+def test_of_hundreds_of_waves_only_the_one_that_is_at_work_is_asked_for_its_count() -> None:
+    cloud = FakeCloud()
+    newest_first = waves(300).events[::-1]
+    assert costs_in(cloud, events=newest_first).usage.children == 2 * 300 + 5
+    assert cloud.asked.count("map run") == 1
+
+
 def test_the_type_of_children_is_that_of_the_stack_where_the_definition_does_not_tell() -> None:
     assert costs_in(FakeCloud("definition", ChildExecutionType="EXPRESS")).usage.child_type == "EXPRESS"
 
