@@ -138,21 +138,44 @@ class TaskRecord:
     def from_json(cls, content: Mapping[str, Any]) -> TaskRecord:
         """Return the record that `to_json` wrote; fields of later versions are passed over.
 
-        Raises TypeError or KeyError if one is missing that each record has.
+        Raises TypeError or KeyError if one is missing that each record has, or is of another type.
         """
-        known = {name: content[_camel(name)] for name in _NAMES if _camel(name) in content}
-        ranges = tuple(
-            ObjectRange(one["bucket"], one["key"], one["start"], one["end"])
-            for one in known.pop("ranges", ())
-        )
+        known: dict[str, Any] = {}
+        for name, value in content.items():
+            if name not in _FIELDS:
+                continue
+            field, types = _FIELDS[name]
+            if type(value) not in types:
+                raise TypeError(f"{name}: is of the type {type(value).__name__}")
+            known[field] = value
+        ranges = tuple(_range_of(one) for one in known.pop("ranges", ()))
         return cls(**known, ranges=ranges)
 
 
-_NAMES = [field.name for field in dataclasses.fields(TaskRecord)]
+def _range_of(content: Mapping[str, Any]) -> ObjectRange:
+    one = ObjectRange(content["bucket"], content["key"], content["start"], content["end"])
+    if [type(part) for part in (one.bucket, one.key, one.start, one.end)] != [str, str, int, int]:
+        raise TypeError("ranges: one has fields of other types")
+    return one
 
 
 def _camel(name: str) -> str:
     return _LATER.sub(lambda found: found[1].upper(), name)
+
+
+# The types that JSON has for those of fields; a float that is whole may be written as an int.
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "bool": (bool,),
+    "float": (float, int),
+    "float | None": (float, int, type(None)),
+    "tuple[ObjectRange, ...]": (list,),
+}
+# The name and the types of each field, by its name in JSON: looked up for each of ten thousand records.
+_FIELDS = {
+    _camel(field.name): (field.name, _TYPES[str(field.type)]) for field in dataclasses.fields(TaskRecord)
+}
 
 
 def _fields_of(record: TaskRecord) -> Iterator[tuple[str, Any]]:

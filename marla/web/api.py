@@ -96,7 +96,9 @@ def blueprint(stack: Stack, executions: Executions, clock: Clock) -> Blueprint:
 
     @api.get("/executions/<name>/totals")
     def totals(name: str) -> Response:
-        return jsonify(reading.totals(watched(name)))
+        found = watched(name)
+        Tasks.of(found).look()  # so that totals of what was deleted are not shown
+        return jsonify(reading.totals(found))
 
     # ---- what changes something ---------------------------------------------------------------------------
 
@@ -129,8 +131,10 @@ def blueprint(stack: Stack, executions: Executions, clock: Clock) -> Blueprint:
     def delete(name: str) -> Response:
         keep = _choice("keepResult", "0", "1") == "1"
         found = watched(name)
-        removed = starting.delete(stack, _now(found), keep_result=keep)
-        found.forget()
+        try:
+            removed = starting.delete(stack, _now(found), keep_result=keep)
+        finally:  # an error may come after some objects were deleted
+            executions.forget(found.before.job)
         return jsonify(removed)
 
     return api

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from .. import advice, execution, outcome, past, resume
 from ..execution import Phase, Progress, kind_of
@@ -30,6 +32,9 @@ AGAIN = timedelta(minutes=1)
 REDRIVABLE = {"FAILED", "ABORTED", "TIMED_OUT"}
 LONGEST_TASK = timedelta(minutes=15)  # WorkerTimeout, at the most: Lambda allows no more
 OUTPUT = ("result", "counters", "warnings", "steps", "columns")
+DENIED = {"AccessDeniedException", "AccessDenied"}
+# How notes of explanations and bills say that the cloud did not give what it may give later.
+UNREAD = ("The cloud did not tell", "could not be read", "cannot be read")
 
 Clock = Callable[[], datetime]
 
@@ -70,18 +75,22 @@ class Watched:
 
     Attributes:
         before: what was known of it first, with its input.
+        graph: None if no definition may be read.
+        as_executed: whether the graph is that of the definition that was executed, and not a later one.
         known: by name, what others work out about it: see `once`.
     """
 
     stack: Stack
     before: Past
-    graph: Graph
+    graph: Graph | None
     clock: Clock
+    as_executed: bool = True
     progress: Progress = field(default_factory=Progress)
     visits: Visits = field(default_factory=Visits)
     events: EventLog = field(default_factory=EventLog)
     known: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _events_lock: threading.Lock = field(default_factory=threading.Lock)
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
     _seen: Seen | None = None
 
@@ -108,45 +117,53 @@ class Watched:
             return self._seen
 
     def once(self, name: str, work_out: Callable[[], Any]) -> Any:
-        """Return what is worked out about an execution once, and then known."""
+        """Return what is worked out about an execution once, and then known; it is not None."""
         with self._working_out(name):
-            if name not in self.known:
-                self.known[name] = work_out()
-            return self.known[name]
+            known = self.known  # until `forget`: what was begun before is not kept afterwards
+            found = known.get(name)
+            if found is None:
+                found = known[name] = work_out()
+            return found
 
     def in_the_end(self, name: str, work_out: Callable[[], Any]) -> Any:
         """Return what is worked out about an execution that is over: at once, and for good when all is there.
 
         Until then it is worked out again now and then, for workers that were still at work leave their
-        records later than the end, and logs come later, too.
+        records later than the end, and logs come later, too. So is what lacks a part that could not be read.
         """
         seen = self.look()
         with self._working_out(name):
-            kept: _WorkedOut | None = self.known.get(name)
+            known = self.known  # until `forget`: what was begun before is not kept afterwards
+            kept: _WorkedOut | None = known.get(name)
             now = self.clock()
             is_of_this_end = kept is not None and kept.stopped == seen.stopped
-            if not kept or not is_of_this_end or _may_differ(kept.at, seen, now):
-                kept = self.known[name] = _WorkedOut(now, seen.stopped, work_out())
+            if not kept or not is_of_this_end or _may_differ(kept, seen, now):
+                kept = known[name] = _WorkedOut(now, seen.stopped, work_out())
             return kept.answer
 
     def _working_out(self, name: str) -> AbstractContextManager[None]:
         return waiting(self._locks.setdefault(name, threading.Lock()))
 
     def forget(self) -> None:
-        """Forget what was worked out, for it is so no more."""
-        self.known.clear()
+        """Forget what was worked out, and what others are about to, for it is so no more."""
+        self.known = {}
 
     def page_of_events(self, after: int | None, limit: int, *, newest_first: bool) -> dict[str, Any]:
         """Return some events of the history, as it was when it was asked for last."""
         self.look()
-        with waiting(self._lock):
+        with self._events_lock:
             return self.events.page(after, limit, newest_first=newest_first)
 
     def picture(self) -> str:
-        """Return the graph as SVG, with the states as they are."""
-        return render(
-            self.graph, self.look().overlay, title=f"State machine of {self.name}", interactive=True
-        )
+        """Return the graph as SVG, with the states as they are. Raises Refused if it may not be read."""
+        if self.graph is None:
+            raise Refused(
+                404,
+                "The graph is not shown, for your credentials may not read the definition: it takes "
+                "states:DescribeStateMachineForExecution. With that, start `marla console` again",
+            )
+        title = f"State machine of {self.name}" if self.as_executed else "State machine as it is now"
+        return render(self.graph, self.look().overlay, title=title, interactive=True)
 
     def _is_old(self, seen: Seen) -> bool:
         age = self.clock() - seen.at
@@ -157,7 +174,7 @@ class Watched:
         at = self.clock()
         counts = counts_of(self.visits.map_runs, self.progress.phases)
         states = self.visits.states(at, self.progress.status)
-        overlay = overlay_of(self.graph, states, counts)
+        overlay = overlay_of(self.graph, states, counts) if self.graph else {}
         phases = tuple(replace(phase) for phase in self.progress.phases)
         return Seen(
             at,
@@ -181,7 +198,8 @@ class Watched:
 
     def _take(self, event: Any) -> None:
         self.visits.see(event)
-        self.events.add(event)
+        with self._events_lock:
+            self.events.add(event)
 
     def _summary(self, at: datetime, overlay: dict[str, StateStatus]) -> dict[str, Any]:
         now = self.now
@@ -208,9 +226,17 @@ class Watched:
         return summary
 
 
-def _may_differ(worked_out: datetime, seen: Seen, now: datetime) -> bool:
-    """Say whether what was worked out at a time after the end may be other now."""
-    return (seen.at_rest is None or worked_out < seen.at_rest) and now - worked_out >= AGAIN
+def _may_differ(kept: _WorkedOut, seen: Seen, now: datetime) -> bool:
+    """Say whether what was worked out after the end may be other now."""
+    is_early = seen.at_rest is None or kept.at < seen.at_rest
+    return now - kept.at >= AGAIN and (is_early or _lacks_a_part(kept.answer))
+
+
+def _lacks_a_part(answer: dict[str, Any]) -> bool:
+    """Say whether notes of an explanation, or of a bill, tell of something that could not be read."""
+    notes = [*answer.get("notes", ()), *answer.get("dollars", {}).get("notes", ())]
+    notes += [answer[part].get("note", "") for part in ("log", "excerpt") if part in answer]
+    return any(sign in note for note in notes for sign in UNREAD)
 
 
 def job_of(asked: Any) -> str:
@@ -262,6 +288,17 @@ class Executions:
                 self._watched.popitem(last=False)
             return watched
 
+    def forget(self, job: str) -> None:
+        """Forget what was worked out about all executions of a job.
+
+        Args:
+            job: its id.
+        """
+        with self._lock:
+            of_job = [watched for watched in self._watched.values() if watched.before.job == job]
+        for watched in of_job:
+            watched.forget()
+
     def _begun(self, name: str) -> Watched:
         before = past.find(self._stack, name)
         if before is None:
@@ -270,5 +307,21 @@ class Executions:
                 f"There is no execution {name}: Step Functions forgets one 90 days after its end, "
                 "the local cloud when it is stopped",
             )
-        described = self._stack.sfn.describe_state_machine_for_execution(executionArn=before.arn)
-        return Watched(self._stack, before, graph_of(described["definition"]), self._clock)
+        sfn = self._stack.sfn
+        executed = _allowed(lambda: sfn.describe_state_machine_for_execution(executionArn=before.arn))
+        # What the stack has now is most often the same.
+        machine = executed or _allowed(
+            lambda: sfn.describe_state_machine(stateMachineArn=self._stack.state_machine)
+        )
+        graph = graph_of(machine["definition"]) if machine else None
+        return Watched(self._stack, before, graph, self._clock, as_executed=executed is not None)
+
+
+def _allowed(ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return an answer of the cloud, or None if the user has no right to it."""
+    try:
+        return ask()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in DENIED:
+            raise
+        return None

@@ -19,7 +19,7 @@ from ..records import RecordKey
 from . import detail, rows
 from .answers import Refused, waiting
 from .children import Children, IsOld
-from .executions import Seen, Watched
+from .executions import AGAIN, Seen, Watched
 
 FRESH = timedelta(seconds=2)  # a listing, while the execution runs
 FRESH_AFTERWARDS = timedelta(seconds=10)
@@ -111,6 +111,10 @@ class Tasks:
         """Return the records of all attempts of the execution itself, not of others of its job."""
         return list(self._read(self._own(self._watched.look())).values())
 
+    def look(self) -> None:
+        """List what there is, if that is some time ago: what was deleted since is not known any more."""
+        self._listing(self._watched.look())
+
     def are_gone(self) -> bool:
         """Say whether tasks of an execution that is over succeeded, and not one record of it is left."""
         seen = self._watched.look()
@@ -127,12 +131,18 @@ class Tasks:
         return [key for key in self._listing(seen) if key.execution == self._watched.name]
 
     def _listing(self, seen: Seen) -> list[RecordKey]:
-        """Return the keys of all records of the job; listed anew now and then while more may come."""
+        """Return the keys of all records of the job; listed anew now and then.
+
+        That is often while more may come, and seldom afterwards: a job may be deleted in a terminal.
+        """
         with waiting(self._asking):
-            if self._listed_at is None or self._is_old(seen, self._listed_at):
-                now = self._watched.clock()
-                self._keys = records.keys(self._stack, self._watched.before.job)
-                self._listed_at = now
+            now = self._watched.clock()
+            listed_at = self._listed_at
+            if listed_at is None or now - listed_at >= AGAIN or self._is_old(seen, listed_at):
+                keys = records.keys(self._stack, self._watched.before.job)
+                if len(keys) < len(self._keys):
+                    self._watched.forget()
+                self._keys, self._listed_at = keys, now
             return self._keys
 
     def _is_old(self, seen: Seen, listed_at: datetime) -> bool:
@@ -152,6 +162,8 @@ class Tasks:
             found = {key.key: self._records[key.key] for key in wanted if key.key in self._records}
         if missing := [key for key in wanted if key.key not in found]:
             read = records.by_key(self._stack, missing)
+            if any(key.key not in read for key in missing):  # deleted since it was listed
+                self._listed_at = None
             found |= read
             with self._lock:
                 self._records.update(read)

@@ -298,6 +298,43 @@ def test_what_a_later_version_adds_is_passed_over(s3: S3Client) -> None:
     assert TaskRecord.from_json(later) == record
 
 
+@pytest.mark.parametrize("name", sorted(field.name for field in dataclasses.fields(TaskRecord)))
+def test_a_field_of_another_type_makes_no_record(name: str) -> None:
+    content = {
+        "kind": "map",
+        "stage": 0,
+        "step": 0,
+        "partition": 0,
+        "task": 0,
+        "started": 1,
+        "ended": 2.5,
+        "output": "o",
+        "queued": None,
+    }
+    assert TaskRecord.from_json(content).seconds == 1.5
+    first, *others = name.split("_")
+    camel = first + "".join(other.title() for other in others)
+    with pytest.raises(TypeError, match=f"^{camel}: is of the type dict$"):
+        TaskRecord.from_json(content | {camel: {}})
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        "bucket",
+        {"bucket": "b", "key": "k", "start": 0},
+        {"bucket": "b", "key": None, "start": 0, "end": 1},
+        {"bucket": "b", "key": "k", "start": 0, "end": "1"},
+        {"bucket": "b", "key": "k", "start": True, "end": 1},
+    ],
+    ids=["text", "incomplete", "no key", "text for a number", "truth for a number"],
+)
+def test_a_range_of_other_types_makes_no_record(s3: S3Client, one: Any) -> None:
+    mapper.handler(words(), lambda_context())
+    with pytest.raises((TypeError, KeyError)):
+        TaskRecord.from_json(record_of(s3).to_json() | {"ranges": [one]})
+
+
 def test_a_record_is_small(s3: S3Client) -> None:
     mapper.handler(words(execution="x" * 80, attempt={"child": CHILD}), lambda_context())
     (size,) = [each["Size"] for each in s3.list_objects_v2(Bucket=JOBS, Prefix=RECORDS)["Contents"]]

@@ -109,7 +109,15 @@ def test_a_record_that_was_deleted_since_it_was_listed_is_passed_over(s3: S3Clie
     assert records.read(stack, listed) == [stays]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"kind": "map"}'])
+# A record but for the times, which are texts.
+ODD = b'{"kind":"map","stage":0,"step":0,"partition":0,"task":0,"started":"x","ended":"y","output":"o"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{}", b"null", b'{"kind": "map"}', ODD],
+    ids=["empty", "list", "nothing in it", "null", "incomplete", "other types"],
+)
 def test_what_is_no_record_is_named(s3: S3Client, stack: Stack, body: bytes) -> None:
     key = record_key(STAGE, f"{STAGE}map/0", "", "r", failed=False)
     s3.put_object(Bucket=JOBS, Key=key, Body=body)

@@ -196,6 +196,32 @@ def test_one_who_comes_while_another_asks_gets_what_was_known(
     assert console.json("executions/job")["seconds"] == 3.0
 
 
+def test_events_are_shown_while_another_asks_for_more(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping(console)
+    console.json("executions/job")
+    console.wait(1)
+    asks, go_on = threading.Event(), threading.Event()
+    update = execution.update
+
+    def slow(*arguments: Any) -> None:
+        asks.set()
+        assert go_on.wait(10)
+        update(*arguments)
+
+    monkeypatch.setattr(execution, "update", slow)
+    monkeypatch.setattr(answers, "LONGEST_WAIT", 0.01)
+    other = threading.Thread(target=console.json, args=("executions/job",))
+    other.start()
+    assert asks.wait(10)
+    page = console.get("/api/executions/job/events")
+    go_on.set()
+    other.join(10)
+    assert page.status_code == 200
+    assert ids(page.json) == [1, 2, 3, 4, 5]
+
+
 def test_one_who_waits_too_long_for_another_is_told_to_try_again(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +273,53 @@ def test_the_graph_is_drawn_with_the_states_as_they_are(console: Console) -> Non
     assert 'data-state="Map"' in answer.text
     assert "is-running" in answer.text
     assert 'role="button"' in answer.text
+
+
+def refuse(console: Console, monkeypatch: pytest.MonkeyPatch, *operations: str) -> None:
+    def denied(**_: Any) -> None:
+        raise missing("AccessDeniedException")
+
+    for operation in operations:
+        monkeypatch.setattr(console.states, operation, denied)
+
+
+def test_who_may_not_read_what_was_executed_sees_what_the_stack_has_now(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping(console)
+    refuse(console, monkeypatch, "describe_state_machine_for_execution")
+    assert console.json("executions/job")["states"]["Map"]["status"] == "running"
+    drawn = console.get("/api/executions/job/graph.svg").text
+    assert "<title>State machine as it is now</title>" in drawn
+    assert 'data-state="Map"' in drawn
+
+
+def test_who_may_read_no_definition_sees_all_but_the_graph(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping(console)
+    refuse(console, monkeypatch, "describe_state_machine_for_execution", "describe_state_machine")
+    seen = console.json("executions/job")
+    assert (seen["state"], seen["phases"][0]["total"], seen["states"]) == ("Map", 3, {})
+    assert len(console.json("executions/job/events")["events"]) == 5
+    assert console.json("executions/job/tasks")["total"] == 3
+    answer = console.get("/api/executions/job/graph.svg")
+    assert answer.status_code == 404
+    assert "takes states:DescribeStateMachineForExecution" in (answer.json or {})["error"]
+
+
+def test_a_definition_that_cannot_be_read_now_is_no_missing_right(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping(console)
+
+    def busy(**_: Any) -> None:
+        raise throttled()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(console.states, "describe_state_machine_for_execution", busy)
+        assert console.get("/api/executions/job").status_code == 503
+    assert "State machine of job" in console.get("/api/executions/job/graph.svg").text
 
 
 # ---- events -----------------------------------------------------------------------------------------------
@@ -425,8 +498,8 @@ def test_a_local_cloud_that_is_there_no_more_is_told_with_what_to_do(console: Co
     answer = console.get("/api/executions/job")
     assert (answer.status_code, (answer.json or {})["error"]) == (
         504,
-        "The local cloud was stopped, or started anew at other ports: end this console (Ctrl-C) and start "
-        "`marla console` again.",
+        "The local cloud was stopped, or started anew, and what was in it is gone: end this console (Ctrl-C) "
+        "and start `marla console` again.",
     )
 
 
