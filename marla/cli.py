@@ -104,14 +104,15 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _watch(options: argparse.Namespace) -> int:
     stack = connect(options)
-    return following.watch(stack, stack.execution_arn(options.execution), options)
+    name = past.name_of(stack, options.execution)
+    return following.watch(stack, stack.execution_arn(name), options)
 
 
 def _result(options: argparse.Namespace) -> int:
     if options.out:
         results.check_folder(options.out, overwrite=options.overwrite)
     stack = connect(options)
-    arn = stack.execution_arn(options.execution)
+    arn = stack.execution_arn(past.name_of(stack, options.execution))
     progress = next(execution.follow(stack, arn))
     if progress.output is None:
         tells = "watch" if progress.status == "RUNNING" else "explain"

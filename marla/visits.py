@@ -232,7 +232,8 @@ class Visits:
         if execution_status != "FAILED":
             return "stopped"
         causes = [visit for visit in self._open if visit.failing or visit.type == "Fail"]
-        # No event says of an error in an expression, or of the machine's own, which state it was in.
+        # An event, EvaluationFailed, says of an error in an expression which state it was in. Of one of the
+        # machine's own none says it.
         guilty = set(causes or self._open) | {outer for visit in causes for outer in visit.inside}
         return "failed" if any(visit in guilty for visit in visits) else "stopped"
 

@@ -15,6 +15,8 @@ from .history import Raced
 _RACE_STATES = 6
 _ROUND_STATES = 3  # is it late, how long do they take, give time
 _BACKUP_STATES = 2  # is it late, backup
+# Of an item that left no record: as if its backup had begun; that it looked or tried again is not known.
+UNSEEN_RACE_STATES = _RACE_STATES + _BACKUP_STATES
 _FIRST_PAUSE, _LONGEST_PAUSE = 3, 60  # seconds, as the state machine has them
 
 
@@ -69,9 +71,11 @@ def _child(attempts: Sequence[TaskRecord], raced: Raced) -> Child:
     retries = _retries(first) + _retries(second)
     if phase not in raced:
         return Child(seconds, 1 + retries)
+    after = raced[phase]
     until = min(map(_entered, second)) - began if second else seconds
-    lists = _looks(until) if raced[phase] is None else 0
-    states = _RACE_STATES + retries + _ROUND_STATES * lists + (_BACKUP_STATES if second else 0)
+    lists = _looks(until) if after is None else 0
+    has_backup = bool(second) or (after is not None and after <= seconds)  # it need not have left a record
+    states = _RACE_STATES + retries + _ROUND_STATES * lists + (_BACKUP_STATES if has_backup else 0)
     return Child(seconds, states, lists)
 
 

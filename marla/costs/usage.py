@@ -8,7 +8,9 @@ What is an estimate, and in which direction:
 - Checks and publication are billed as long as Step Functions waited for their answer: too high, by the time
   that it takes to ask.
 - Transitions of children follow from the states that each passes. Where backups watch for stragglers they
-  follow from how long the child took: too high rather than too low.
+  follow from how long the child took: too high rather than too low, but that a backup which left no record
+  has two more where it began by how long other tasks took. A child that left no record counts as one state,
+  or as a race with a backup if any phase had races: how often it was tried again, or looked, is missing.
 - What the machine's own Lambdas ask of S3 follows from what they do.
 """
 
@@ -23,7 +25,7 @@ from decimal import Decimal
 
 from mapreduce.record import Place, TaskRecord
 
-from .children import Child, children_of
+from .children import UNSEEN_RACE_STATES, Child, children_of
 from .deployment import FREE_STORAGE_MIB, STANDARD, Deployment
 from .history import LAMBDA, LIST, EventsSummary
 from .notes import notes_of
@@ -117,6 +119,7 @@ def usage_of(
     attempts, deployed = list(records), deployed or Deployment()
     children = children_of(attempts, summary.raced)
     unseen = max(0, (deployed.children or 0) - len(children))
+    states_unseen = unseen * (UNSEEN_RACE_STATES if summary.raced else 1)
     parts = _published(attempts, summary)
     reads, writes = _own_requests(parts, children, summary)
     settled_at = _settled_at(summary, deployed)
@@ -127,7 +130,7 @@ def usage_of(
         transitions=summary.states + summary.retries,
         child_type=deployed.child_type,
         children=len(children) + unseen,
-        child_states=sum(child.states for child in children) + unseen,
+        child_states=sum(child.states for child in children) + states_unseen,
         child_ms=sum(math.ceil(round(child.seconds * 10, 6)) * 100 for child in children),
         longest_child=max((child.seconds for child in children), default=0.0),
         peaks=tuple((kind, max(one.peak_memory_mib for one in some)) for kind, some in _by_kind(attempts)),

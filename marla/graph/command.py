@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +14,7 @@ from ..clouds import connect
 from ..console import say
 from ..errors import CloudError, UsageError
 from ..execution import Progress, update
+from ..files import write_whole
 from ..overlay import counts_of, has_backups, overlay_of
 from ..past import Past
 from ..phase import utc_now
@@ -59,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.out.suffix.lower() == ".md" and format == "mermaid":
         text = f"```mermaid\n{text}```\n"
-    _write(options.out, text)
+    write_whole(options.out, text)
     say(f"Wrote {options.out}")
     return 0
 
@@ -107,19 +106,3 @@ def _format_of(asked: str | None, out: Path | None) -> str:
             "or --format svg or mermaid"
         )
     return format
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file in place of one that is there, all of it or nothing."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=".marla-", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            temporary.chmod(0o644)  # as an ordinary file, not as a temporary one
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out: {path} cannot be written: {error.strerror}; give another file") from error

@@ -9,7 +9,6 @@ from typing import Any
 
 from ..asl import DefinitionError, document_of
 
-CONTAINERS = ("Map", "Parallel")
 ENDS = ("Succeed", "Fail")
 # The order in which they count where several lead from one state to the same other one.
 _KINDS = ("next", "default", "choice", "catch")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from .. import past
 from ..clouds import connect
 from ..console import say
 from ..errors import UsageError
+from ..files import unwritable, write_whole
 from ..outcome import SUCCESS, print_document
 from .gather import gathered
 from .model import Report
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         return SUCCESS
     check_file(out)
     report = gathered(stack, options.execution)
-    write(out, html_of(report))
+    write_whole(out, html_of(report))
     say(of_execution(report))
     say(f"Report: {out}, to be opened in a browser")
     if options.json:
@@ -56,26 +56,12 @@ def document(report: Report, out: Path) -> dict[str, object]:
 
 def check_file(out: Path) -> None:
     """Raise UsageError for a file that cannot be written."""
-    if out.is_dir():
-        raise UsageError(f"--out: {out} is a folder; give a file, such as {out / 'report.html'}")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"--out: {out.parent} is no folder; make it, or give another file")
+    try:
+        if out.is_dir():
+            raise UsageError(f"--out: {out} is a folder; give a file, such as {out / 'report.html'}")
+        if not out.absolute().parent.is_dir():
+            raise UsageError(f"--out: {out.parent} is no folder; make it, or give another file")
+    except OSError as error:  # a name may be too long to be looked up
+        raise unwritable(out, error) from error
     if not os.access(out.absolute().parent, os.W_OK):
         raise UsageError(f"--out: {out.parent} cannot be written; give another file")
-
-
-def write(out: Path, page: str) -> None:
-    """Write a page in place of what the file held, all of it or nothing."""
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=out.absolute().parent, prefix=".marla-", delete=False
-    ) as file:
-        made = Path(file.name)
-        try:
-            file.write(page)
-        except BaseException:
-            made.unlink()
-            raise
-    mask = os.umask(0)
-    os.umask(mask)
-    made.chmod(0o666 & ~mask)  # as any new file has it; a temporary one is for its owner alone
-    made.replace(out)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mapreduce.record import TaskRecord
 
 from .. import failure, past, records
 from ..costs import of_execution as costs
@@ -11,10 +17,10 @@ from ..errors import CloudError
 from ..execution import Progress, update
 from ..graph.definition import graph_of
 from ..graph.svg import render
-from ..overlay import counts_of, overlay_of
+from ..overlay import MapCounts, counts_of, overlay_of
 from ..past import Past
 from ..stack import Stack
-from ..visits import Visits
+from ..visits import StateVisits, Visits
 from .model import Execution, Report, report_of
 from .page import html_of
 
@@ -42,18 +48,33 @@ def gathered(stack: Stack, execution: str) -> Report:
     visits = Visits()
     for event in events:
         visits.see(event)
-    definition = stack.sfn.describe_state_machine_for_execution(executionArn=before.arn)["definition"]
-    graph = graph_of(definition)
     states = visits.states(progress.stopped or made, progress.status)
-    overlay = overlay_of(graph, states, counts_of(visits.map_runs, progress.phases), done)
     return report_of(
         _execution(stack, before, progress, made),
         done,
         {phase.stage for phase in progress.phases if phase.step == 1 and not phase.sample and phase.exited},
         costs.of_execution(stack, before.arn, done, events),
-        render(graph, overlay, prefix="report", title="The state machine as executed"),
+        _graph(stack, before.arn, states, counts_of(visits.map_runs, progress.phases), done),
         failure.find(stack, before.arn, progress),
         made,
+    )
+
+
+def _graph(
+    stack: Stack,
+    arn: str,
+    states: Mapping[str, StateVisits],
+    counts: Mapping[str, MapCounts],
+    done: Sequence[TaskRecord],
+) -> str:
+    """Return the graph as executed, as an element of HTML; why it is missing, if the cloud refuses it."""
+    try:
+        told = stack.sfn.describe_state_machine_for_execution(executionArn=arn)
+    except (BotoCoreError, ClientError) as error:
+        return f"<p>The graph is missing, for its definition cannot be read: {escape(str(error))}</p>"
+    graph = graph_of(told["definition"])
+    return render(
+        graph, overlay_of(graph, states, counts, done), prefix="report", title="The state machine as executed"
     )
 
 

@@ -278,6 +278,7 @@ class FakeObjects:
         output = layout.output_key(prefix, record.step, record.partition, record.task)
         key = layout.record_key(prefix, output, record.execution, request, failed=not record.succeeded)
         self.objects[key] = json.dumps(record.to_json()).encode()
+        self.objects.setdefault(layout.plan_key(layout.stage_prefix(job, 0)), b"{}")  # from before any task
         return key
 
     def list_objects_v2(self, Bucket: str, Prefix: str = "", **given: Any) -> dict[str, Any]:  # noqa: N803
@@ -362,8 +363,9 @@ class FakeLogs:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def get_log_events(self, **_: Any) -> dict[str, Any]:
-        return {"events": [{"message": line, "timestamp": 0} for line in self.lines]}
+    def get_log_events(self, **given: Any) -> dict[str, Any]:
+        events = [{"message": line, "timestamp": 0} for line in self.lines]
+        return {"events": events if "nextToken" not in given else [], "nextBackwardToken": "the end"}
 
     def filter_log_events(self, **_: Any) -> dict[str, Any]:
         return {"events": []}

@@ -10,7 +10,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from mapreduce.layout import plan_key, published_key, stage_prefix
 from marla.stack import Stack
+from tests.unit.memory_s3 import MemoryS3, Stored
 
 START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:machine"
@@ -108,12 +110,26 @@ class FakeCloud:
         self.late = 0  # how often items are not listed yet
         self.log: list[Event] = []
         self.log_refusal = ""
+        self.empty_pages = 0  # of the log, before the one that has the events
         self.history_refusal = ""
         self.refused = ""  # the ARN of an execution that cannot be described
         self.requests: Counter[str] = Counter()
+        self._receipts = MemoryS3()  # what the job has left, and so can be resumed with
+        self._receipts.objects["job-bucket", plan_key(stage_prefix("job-1", 0))] = Stored(b"{}", {}, "")
 
     def stack(self, *, local: bool = False) -> Stack:
         return Stack("marla", "eu-west-1", MACHINE, "job-bucket", lambda service: self, local=local)
+
+    def publish(self, by: str) -> None:
+        """Have an execution of the job publish its result, or withdraw it."""
+        receipt = json.dumps({"execution": by}).encode()
+        self._receipts.objects["job-bucket", published_key(stage_prefix("job-1", 0))] = Stored(
+            receipt, {}, ""
+        )
+
+    def remove(self) -> None:
+        """Delete what the job has left."""
+        self._receipts.objects.clear()
 
     def fail(
         self,
@@ -190,6 +206,8 @@ class FakeCloud:
     # S3
 
     def get_object(self, **request: Any) -> Any:
+        if "/receipts/" in request["Key"]:
+            return self._receipts.get_object(**request)
         self.requests["get_object"] += 1
         return self._s3.get_object(**request)
 
@@ -226,23 +244,31 @@ class FakeCloud:
         logStreamName: str,  # noqa: N803
         startFromHead: bool,  # noqa: N803
         limit: int,
+        nextToken: str = "0",  # noqa: N803
         **window: int,
     ) -> Event:
+        self.requests["get_log_events"] += 1
         self._check_log(logGroupName)
         assert not startFromHead
         if not any(event["logStreamName"] == logStreamName for event in self.log):
             raise refusal("ResourceNotFoundException")
         found = [e for e in self._within(**window) if e["logStreamName"] == logStreamName]
-        return {"events": found[-limit:]}
+        page, last = int(nextToken), self.empty_pages + 1
+        events = found[-limit:] if page == self.empty_pages else []
+        return {"events": events, "nextBackwardToken": str(min(page + 1, last))}
 
     def filter_log_events(
         self,
         logGroupName: str,  # noqa: N803
         filterPattern: str = "",  # noqa: N803
+        nextToken: str = "0",  # noqa: N803
         **window: int,
     ) -> Event:
         self.requests["filter_log_events"] += 1
         self._check_log(logGroupName)
+        page = int(nextToken)
+        if page < self.empty_pages:
+            return {"events": [], "nextToken": str(page + 1)}
         return {"events": [e for e in self._within(**window) if filterPattern.strip('"') in e["message"]]}
 
     def _within(self, startTime: int = 0, endTime: int = 1 << 60) -> list[Event]:  # noqa: N803

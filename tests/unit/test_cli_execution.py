@@ -96,6 +96,10 @@ class FakeStepFunctions:
     def list_executions(self, mapRunArn: str, statusFilter: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         return {"executions": [child for child in self.failed if child["status"] == statusFilter]}
 
+    def get_object(self, **_: str) -> dict[str, Any]:
+        """A receipt: there is something to resume, and no result."""
+        return {"Body": io.BytesIO(b'{"execution": ""}')}
+
 
 def stack_of(fake: FakeStepFunctions) -> Stack:
     return Stack("marla", "us-east-1", "arn:machine", "jobs", lambda service: fake, local=True)

@@ -193,6 +193,12 @@ def test_children_that_left_no_record_are_counted_and_said() -> None:
     assert any("2 or more attempts left no record" in note for note in usage.notes)
 
 
+def test_children_that_left_no_record_count_as_raced_where_there_were_races() -> None:
+    raced = EventsSummary(raced={(0, "map"): None})
+    usage = usage_of(mappers(3, seconds=2.0), raced, Deployment(children=5))
+    assert (usage.children, usage.child_states) == (5, 3 * 6 + 2 * 8)
+
+
 def test_a_child_takes_from_when_its_state_was_entered_until_its_last_attempt_ended() -> None:
     records = [
         attempt(queued=START - 3.0, seconds=1.0, error="StorageUnavailable"),
@@ -219,6 +225,12 @@ def test_a_task_whose_backup_begins_after_some_seconds_does_not_look_what_others
     backup = attempt(backup=True, queued=START + 4.0, started=START + 4.0, ended=START + 8.0)
     assert children_of([attempt(seconds=3.0)], raced) == [Child(3.0, 6, 0)]
     assert children_of([attempt(seconds=9.0), backup], raced) == [Child(8.0, 8, 0)]
+
+
+@pytest.mark.parametrize(("after", "states"), [(300, 8), (301, 6)])
+def test_a_backup_that_left_no_record_began_if_its_time_had_come(after: int, states: int) -> None:
+    raced: Raced = {(0, "map"): after}
+    assert [child.states for child in children_of([attempt(seconds=300.0)], raced)] == [states]
 
 
 def test_a_watch_ends_when_the_backup_begins() -> None:

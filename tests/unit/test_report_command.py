@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marla import cli
+from marla import cli, files
 from marla.errors import UsageError
 from marla.report import command
 from marla.stack import Stack
@@ -80,7 +80,7 @@ def test_a_folder_that_is_not_ours_is_refused(monkeypatch: pytest.MonkeyPatch, t
 def test_a_report_takes_the_place_of_an_older_one_and_leaves_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "one.html"
     out.write_text("an older one")
-    command.write(out, "new\u2028")
+    files.write_whole(out, "new\u2028")
     assert out.read_text(encoding="utf-8") == "new\u2028"
     assert list(tmp_path.iterdir()) == [out]
     mask = os.umask(0)
@@ -92,6 +92,6 @@ def test_a_report_that_cannot_be_written_leaves_the_older_one(tmp_path: Path) ->
     out = tmp_path / "one.html"
     out.write_text("an older one")
     with pytest.raises(UnicodeEncodeError):
-        command.write(out, "\ud800")
+        files.write_whole(out, "\ud800")
     assert out.read_text() == "an older one"
     assert list(tmp_path.iterdir()) == [out]
