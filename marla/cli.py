@@ -7,6 +7,7 @@ interrupted, 143 when terminated.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -57,9 +58,23 @@ def main(arguments: list[str] | None = None) -> int:
         err.print("marla: interrupted")
         return exit_status(error)
     except BrokenPipeError:  # whoever reads has seen enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
+        return FAILED
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        say(
+            "marla: no space is left where the output goes: make room there, or send it elsewhere",
+            style="red",
+        )
+        _close_output()
         return FAILED
     return status
+
+
+def _close_output() -> None:
+    """Let what is still to be written to standard output go nowhere, without an error at the exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # ---- run --------------------------------------------------------------------------------------------------
