@@ -57,24 +57,19 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         err.print("marla: interrupted")
         return exit_status(error)
-    except BrokenPipeError:  # whoever reads has seen enough, as `head` has
-        _close_output()
-        return FAILED
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        say(
-            "marla: no space is left where the output goes: make room there, or send it elsewhere",
-            style="red",
-        )
-        _close_output()
-        return FAILED
+        return _unwritten(error)
     return status
 
 
-def _close_output() -> None:
-    """Let what is still to be written to standard output go nowhere, without an error at the exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _unwritten(error: OSError) -> int:
+    """Return the exit status where output could not be written; any other error is raised."""
+    if error.errno == errno.ENOSPC:
+        say("marla: no space is left where the output goes: make room, or send it elsewhere", style="red")
+    elif not isinstance(error, BrokenPipeError):  # then whoever reads has seen enough, as `head` has
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor is there an error at the exit
+    return FAILED
 
 
 # ---- run --------------------------------------------------------------------------------------------------
