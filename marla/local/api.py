@@ -100,7 +100,7 @@ class Api:
         if not NAME.fullmatch(name):
             raise ApiError("InvalidName", f"Invalid Name: '{name}'")
         try:
-            execution_input = json.loads(request.get("input") or "{}")
+            execution_input = json.loads(request.get("input") or "{}", parse_constant=_refuse_constant)
         except ValueError as error:
             raise ApiError(
                 "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'"
@@ -197,6 +197,11 @@ class Api:
 
 def _limit(request: Answer) -> int:
     return min(int(request.get("maxResults") or PAGE), LARGEST_PAGE)
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity are Python's, and no JSON."""
+    raise ValueError(f"{name} is no JSON")
 
 
 def _with_seconds(value: Any) -> JSON:

@@ -120,6 +120,7 @@ def test_a_name_is_taken_once(api: Api, cloud: FakeCloud) -> None:
         ({"name": "no spaces"}, "InvalidName"),
         ({"name": "n" * 81}, "InvalidName"),
         ({"input": "{"}, "InvalidExecutionInput"),
+        ({"input": '{"a": NaN}'}, "InvalidExecutionInput"),
         ({"input": json.dumps("x" * 256 * 1024)}, "ValidationException"),
         ({"stateMachineArn": ARN + "x"}, "StateMachineDoesNotExist"),
     ],
