@@ -61,7 +61,12 @@ class Alternative:
 
 
 def alternatives(usage: Usage, prices: Prices) -> tuple[Alternative, ...]:
-    """Return all other choices: the type of children, the processor, and memory, mappers' and reducers'."""
+    """Return all other choices: the type of children, the processor, and memory, mappers' and reducers'.
+
+    None where no task left a record, for nobody knows then how long one takes.
+    """
+    if not usage.slowest:
+        return ()
     sizes = [with_memory(usage, prices, function, size) for function in NOUNS for size in SIZES]
     return (
         *_other_children(usage, prices),
@@ -71,13 +76,13 @@ def alternatives(usage: Usage, prices: Prices) -> tuple[Alternative, ...]:
 
 
 def with_memory(usage: Usage, prices: Prices, function: str, memory_mib: int) -> Alternative | None:
-    """Return what another memory size of a function would have cost; None if it has that, or did nothing.
+    """Return what another memory size of a function would have cost; None if it has that, or did no task.
 
     Args:
         function: map or reduce.
     """
     uses = [use for use in usage.lambdas if use.function == function]
-    if not uses or all(use.memory_mib == memory_mib for use in uses):
+    if function not in dict(usage.slowest) or all(use.memory_mib == memory_mib for use in uses):
         return None
     factors = [_slowdown(use, memory_mib) for use in uses]
     totals = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from mapreduce.record import Place, TaskRecord
 
 from ..phase import step_name
 from .advice import Advice
+from .balance_splits import FIXED_BYTES, mappers_for, objects_of
 from .deployment import EXPRESS
 from .prices import Prices
 from .usage import Usage
@@ -21,6 +23,7 @@ SHARE, SKEW_SECONDS = 2.0, 5.0  # times its share of the data, and longer than t
 TINY_SECONDS, MANY = 1.0, 20  # the median of mappers, and how many there must be of them
 GOOD_SECONDS = 10.0  # for a mapper: long beside what it takes to start one
 MOST_TIMES = 16  # larger splits at once
+WORTH_FEWER = 0.5  # of the mappers: if larger splits spare less than that, they are no remedy
 
 
 @dataclass(frozen=True)
@@ -139,22 +142,31 @@ def _skew(step: Step, *, ranges: bool) -> tuple[float, Advice] | None:
 
 
 def _tiny(steps: list[Step], usage: Usage, prices: Prices) -> Iterator[Advice]:
+    """Yield advice on larger splits, where these would need far fewer mappers."""
     mappers = [one for step in steps for one in step.tasks]
-    if len(mappers) < MANY:
+    if len(mappers) < MANY or "map" not in usage.measured:
         return
     typical = median(one.seconds for one in mappers)
-    if typical >= TINY_SECONDS:
+    inputs = [objects_of(step.tasks) for step in steps]
+    if typical >= TINY_SECONDS or not all(inputs):
         return
     times = min(MOST_TIMES, int(GOOD_SECONDS / max(typical, 0.001)))
-    fewer = len(mappers) - len(mappers) // times
+    tape = sum(FIXED_BYTES + one.size for objects in inputs for one in objects)
+    megabytes = math.ceil(times * tape / len(mappers) / 10**6)
+    fewer = len(mappers) - sum(mappers_for(objects, megabytes * 10**6) for objects in inputs)
+    if fewer < len(mappers) * WORTH_FEWER:  # each page of the listing has mappers of its own
+        return
     # What there is once a task, whatever it does: its start, its state, its request.
     a_child = prices.transition + (
         prices.express_request if usage.child_type == EXPRESS else prices.transition
     )
     text = (
         f"Half of the {len(mappers):,} mappers took less than {typical:.2g} s, and starting one costs time "
-        f"and money too. Splits {times} times as large would need {fewer:,} fewer of them."
+        f"and money too. Splits of {megabytes:,} MB would need up to {fewer:,} fewer of them."
     )
     yield Advice(
-        "Mappers have little to do each", text, "--split-bytes", fewer * (a_child + prices.lambda_request)
+        "Mappers have little to do each",
+        text,
+        f"--split-bytes {megabytes}MB",
+        fewer * (a_child + prices.lambda_request),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import groupby
 from statistics import median
@@ -15,6 +16,9 @@ from ..execution import step_name
 # takes at least this many seconds longer, for twice of next to nothing keeps nobody waiting.
 _STRAGGLER_TIMES = 2
 _STRAGGLER_SECONDS = 1.0
+# Where a message begins with an object, that is what it is about, as `marla.failure` has it.
+_BEHIND = r"(?= at byte \d+|: | \()"
+_OBJECT = re.compile(f"s3://.+?{_BEHIND}")
 
 
 class StepKey(NamedTuple):
@@ -72,6 +76,18 @@ def began(record: TaskRecord) -> float:
 def took(record: TaskRecord) -> float:
     """Return the seconds from when an attempt began to its end."""
     return record.ended - began(record)
+
+
+def failed_at(record: TaskRecord) -> str:
+    """Return the URI of the object that an attempt's error names, or nothing."""
+    if not record.error:
+        return ""
+    for one in record.ranges:  # whose names may have anything in them
+        uri = f"s3://{one.bucket}/{one.key}"
+        if re.match(re.escape(uri) + _BEHIND, record.message):
+            return uri
+    found = _OBJECT.match(record.message)
+    return found[0] if found else ""
 
 
 def straggler_seconds(attempts: Iterable[TaskRecord]) -> float:

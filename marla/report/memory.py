@@ -33,10 +33,14 @@ class Headroom:
         return self.peak / self.limit if self.limit else None
 
 
-def headrooms_of(records: Iterable[TaskRecord]) -> list[Headroom]:
-    """Return the headroom of each step of whose workers the memory is known."""
+def headrooms_of(records: Iterable[TaskRecord], *, several: bool = False) -> list[Headroom]:
+    """Return the headroom of each step of whose workers the memory is known.
+
+    Args:
+        several: whether the job has several stages, though there may be records of one only.
+    """
     grouped = in_steps(records)
-    several = len({key.stage for key in grouped}) > 1
+    several = several or len({key.stage for key in grouped}) > 1
     found = []
     for key, attempts in grouped.items():
         peaks = [record.peak_memory_mib for record in attempts if record.peak_memory_mib]

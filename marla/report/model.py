@@ -51,6 +51,12 @@ class Execution:
             return f"job {job}"
         return "query in SQL" if asked.get("sql") else "job of several stages"
 
+    @property
+    def asks_for_stages(self) -> bool:
+        """Whether its input has several stages."""
+        stages = self.asked.get("stages") if isinstance(self.asked, dict) else None
+        return isinstance(stages, list) and len(stages) > 1
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -93,7 +99,7 @@ class Report:
 
     Attributes:
         made: when; for an execution that runs, what it tells is as of then.
-        graph: of the state machine as executed: an SVG element.
+        graph: of the state machine as executed: an SVG element, or a paragraph that says why there is none.
     """
 
     execution: Execution
@@ -111,6 +117,11 @@ class Report:
     def running(self) -> bool:
         """Whether the execution was not over when the report was made."""
         return self.execution.stopped is None
+
+    @property
+    def started_workers(self) -> bool:
+        """Whether a worker was started for a task, though it may have left no record."""
+        return bool(self.steps) or self.costs.usage.children > 0
 
     @property
     def seconds(self) -> float:
@@ -134,7 +145,9 @@ def report_of(  # noqa: PLR0913 - what there is to an execution
         reduced: the stages whose first reduce step is over.
     """
     start = execution.started.timestamp()
-    steps = steps_of(records, start)
+    # A failure has a stage where there are several: of a chain in the catalogue the input does not tell.
+    several = execution.asks_for_stages or (failure is not None and failure.stage is not None)
+    steps = steps_of(records, start, several=several)
     return Report(
         execution=execution,
         made=made,
@@ -143,7 +156,7 @@ def report_of(  # noqa: PLR0913 - what there is to an execution
         steps=steps,
         timeline=timeline_of(records, start),
         balances=balances_of(records, reduced),
-        headrooms=headrooms_of(records),
+        headrooms=headrooms_of(records, several=several),
         totals=totals_of(steps, records),
         costs=costs,
     )

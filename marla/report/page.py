@@ -23,6 +23,7 @@ from ..costs.bill import dollars
 from ..execution import kind_of
 from ..view import count_text, size_text
 from . import charts, look, sentences, timeline_charts
+from .attempts import failed_at
 from .model import Report
 from .steps import SPANS
 from .timeline import Bar, Mark
@@ -64,7 +65,7 @@ def html_of(report: Report) -> str:
             libraries=libraries,
             script=script,
             policy=_policy([libraries, script]),
-            graph=Markup(report.graph),  # noqa: S704 - marla.graph escapes what it draws
+            graph=Markup(report.graph),  # noqa: S704 - escaped, where it is made
             data=_data(report),
             asked=json.dumps(report.execution.asked, indent=2, ensure_ascii=False),
             version=version("marla"),
@@ -97,7 +98,8 @@ def _row(report: Report, bar: Bar) -> dict[str, Any]:
     """Return an attempt as a line of a table."""
     record = bar.record
     place = f"{record.partition:,}/{record.task:,}" if record.step else f"{record.task:,}"
-    objects = f"s3://{record.ranges[0].bucket}/{record.ranges[0].key}" if record.ranges else ""
+    wrong = failed_at(record)
+    first = f"s3://{record.ranges[0].bucket}/{record.ranges[0].key}" if record.ranges else ""
     return {
         "step": report.steps[bar.step].name,
         "task": place,
@@ -107,8 +109,8 @@ def _row(report: Report, bar: Bar) -> dict[str, Any]:
         "read": f"{plural(record.records_in, 'record')}, {size_text(record.bytes_in)}",
         "memory": f"{record.peak_memory_mib:,} MB" if record.peak_memory_mib else "",
         "marks": _marks(bar),
-        "object": objects,
-        "more": max(record.objects, len(record.ranges)) - 1 if objects else 0,
+        "object": wrong or first,
+        "more": max(record.objects, len(record.ranges)) - 1 if first and not wrong else 0,
         "error": record.error,
         "message": record.message,
     }

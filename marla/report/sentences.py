@@ -36,11 +36,11 @@ def of_timeline(timeline: Timeline) -> str:
     return f"{text}: {joined(found)}." if found else f"{text}. None failed, and none was remarkable."
 
 
-def of_flow(steps: list[Step]) -> str:
+def of_flow(steps: list[Step], *, running: bool) -> str:
     """Say how the data shrank, or grew, from the first step to the last."""
     own = [step for step in steps if step.key.own]
     if not own:
-        return "No step has read anything yet."
+        return "No step has read anything yet." if running else "No step but those of a sample began."
     first, last = own[0], own[-1]
     return (
         f"{first.name} read {plural(first.records_in, 'record')} ({size_text(first.bytes_in)}); "
@@ -48,7 +48,7 @@ def of_flow(steps: list[Step]) -> str:
     )
 
 
-def of_spans(steps: list[Step]) -> str:
+def of_spans(steps: list[Step], *, running: bool) -> str:
     """Say what the tasks of all steps spent most of their time on."""
     times = {
         name: sum(step.spans[name] * (step.tasks - step.reused) for step in steps if step.spans)
@@ -56,7 +56,7 @@ def of_spans(steps: list[Step]) -> str:
     }
     whole = sum(times.values())
     if not whole:
-        return "No task has been done yet."
+        return "No task has been done yet." if running else "No task was done."
     most = max(times, key=lambda name: times[name])
     return f"Tasks spent {percent_text(times[most] / whole)} of their time {DOING[most]}."
 

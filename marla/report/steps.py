@@ -57,14 +57,15 @@ class Step:
         return "reduce" if self.key.step else "map"
 
 
-def steps_of(records: Iterable[TaskRecord], start: float) -> list[Step]:
+def steps_of(records: Iterable[TaskRecord], start: float, *, several: bool = False) -> list[Step]:
     """Return the steps of an execution, in order.
 
     Args:
         start: the execution's, in seconds since 1970.
+        several: whether its job has several stages, though there may be records of one only.
     """
     grouped = in_steps(records)
-    several = len({key.stage for key in grouped}) > 1
+    several = several or len({key.stage for key in grouped}) > 1
     return [_step(key, key.name(several=several), attempts, start) for key, attempts in grouped.items()]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from mapreduce.record import TaskRecord
+from mapreduce.record import ObjectRange, TaskRecord
 from marla.costs.advice import Advice
 from marla.costs.balance import steps_of
 from marla.costs.deployment import EXPRESS, Deployment
@@ -226,21 +227,47 @@ def test_partitions_that_are_even_or_cost_no_time_are_no_skew() -> None:
     assert titles(uneven) == titles(slow) == titles(larger) == []
 
 
+def of_small_objects(count: int = 100, **known: Any) -> list[TaskRecord]:
+    """Mappers that read a small object each, in half a second."""
+    usual = GOOD | {"seconds": 0.5, "writes": 1, "objects": 1}
+    return [
+        replace(one, ranges=(ObjectRange("data", f"in/{one.task:05d}", 0, 8),))
+        for one in mappers(count, **usual | known)
+    ]
+
+
 def test_mappers_with_little_to_do_are_told_to_have_larger_splits() -> None:
-    records = [*mappers(100, **(GOOD | {"seconds": 0.5, "writes": 1})), *reducers(4, **GOOD)]
-    advice = next(one for one in advice_on(records) if one.option == "--split-bytes")
+    records = [*of_small_objects(), *reducers(4, **GOOD)]
+    advice = next(one for one in advice_on(records) if one.option.startswith("--split-bytes"))
     assert advice.title == "Mappers have little to do each"
-    assert "Splits 16 times as large would need 94 fewer of them" in advice.text
+    # An object counts as 256 KiB and 8 bytes: 16 of them are 4,194,432, and 100 are 26,215,200
+    assert "Splits of 5 MB would need up to 94 fewer of them" in advice.text
+    assert advice.option == "--split-bytes 5MB"
     assert advice.saves == 94 * (2 * PRICES.transition + PRICES.lambda_request)
 
 
+def test_larger_splits_are_not_advised_where_a_mapper_does_not_tell_all_of_its_objects() -> None:
+    records = [*of_small_objects(), *reducers(4, **GOOD)]
+    more = [replace(one, objects=11) if one.task == 7 else one for one in records]
+    missing = [one for one in records if one.step or one.task != 7]
+    for unknown in (more, missing, [replace(one, ranges=()) for one in records]):
+        assert "Mappers have little to do each" not in titles(unknown)
+
+
+def test_larger_splits_are_not_advised_of_mappers_that_were_not_all_done() -> None:
+    records, in_map = of_small_objects(), replace(EVENTS, unfinished="map")
+    assert "Mappers have little to do each" in titles(records)
+    found = advise(records, usage_of(records, in_map), PRICES)
+    assert "Mappers have little to do each" not in {advice.title for advice in found}
+
+
 def test_few_mappers_are_not_too_many() -> None:
-    records = [*mappers(10, **(GOOD | {"seconds": 0.5})), *reducers(4, **GOOD)]
+    records = [*of_small_objects(10), *reducers(4, **GOOD)]
     assert "Mappers have little to do each" not in titles(records)
 
 
 def test_tasks_that_were_done_already_say_nothing_of_the_splits() -> None:
-    records = [*mappers(100, **(GOOD | {"seconds": 0.05}), reused=True), *reducers(4, **GOOD)]
+    records = [*of_small_objects(seconds=0.05, reused=True), *reducers(4, **GOOD)]
     assert "Mappers have little to do each" not in titles(records)
 
 

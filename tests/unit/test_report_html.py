@@ -267,7 +267,7 @@ def test_of_a_step_in_which_no_task_was_done_times_are_dashes() -> None:
     (spans,) = found.table("Step", "Waiting for a worker")
     assert spans[1:] == ["–"] * 5
     assert "spans" not in found.data["charts"]
-    assert "No task has been done yet." in found.text
+    assert "No task was done." in found.text
 
 
 def test_what_an_attempt_took_is_from_where_it_is_said_to_have_begun() -> None:
@@ -352,8 +352,8 @@ def test_what_charts_show_is_said_in_a_sentence() -> None:
     assert [
         sentences.of_execution(made),
         sentences.of_timeline(made.timeline),
-        sentences.of_flow(made.steps),
-        sentences.of_spans(made.steps),
+        sentences.of_flow(made.steps, running=False),
+        sentences.of_spans(made.steps, running=False),
         sentences.of_balance(made.balances[0]),
         sentences.of_memory(made.headrooms),
     ] == [

@@ -95,7 +95,7 @@ def test_a_cold_start_is_part_of_an_attempts_time() -> None:
 def test_a_step_of_which_no_task_was_done_has_no_times_of_tasks() -> None:
     step = only(attempt(error="BadRecord"))
     assert (step.median, step.slowest, step.spans) == (None, None, {})
-    assert sentences.of_spans([step]) == "No task has been done yet."
+    assert sentences.of_spans([step], running=True) == "No task has been done yet."
     assert (
         charts.spans([step, only(attempt())])["data"]["values"]
         == charts.spans([only(attempt())])["data"]["values"]
