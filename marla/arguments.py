@@ -171,7 +171,7 @@ class Grammar:
             "failed job do, for it can be resumed",
         )
         add("--output", choices=OUTPUTS, help="format of the result, if not the job's own")
-        add("--name", help="of the execution, and so of the job")
+        add("--name", type=values.name, help="of the execution, and so of the job")
         add("--cross-region", action="store_true", help="read buckets in other Regions too")
         _add_fetching(run)
         _add_where(run)

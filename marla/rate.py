@@ -18,6 +18,7 @@ class Rate:
     def __init__(self) -> None:
         self._at = 0.0
         self._done = 0
+        self._last = 0.0  # when another task was done
         self._weighted_tasks = 0.0
         self._weighted_seconds = 0.0
 
@@ -33,6 +34,8 @@ class Rate:
         self._weighted_tasks = self._weighted_tasks * fading + max(0, done - self._done)
         self._weighted_seconds = self._weighted_seconds * fading + passed
         self._at = max(self._at, seconds)
+        if done > self._done:
+            self._last = self._at
         self._done = max(self._done, done)
 
     @property
@@ -43,6 +46,13 @@ class Rate:
         return self._weighted_tasks / self._weighted_seconds
 
     def seconds_left(self, tasks: int) -> float | None:
-        """Return how long so many more tasks will take, or None if that is not known."""
+        """Return how long so many more tasks will take, or None if that is not known.
+
+        When nothing was done for longer than that, it is plainly wrong: those that are left take longer than
+        others did, and how long nobody knows.
+        """
         pace = self.per_second
-        return tasks / pace if pace else None
+        if pace is None:
+            return None
+        left = tasks / pace
+        return None if tasks and self._at - self._last > left else left

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from typing import Any
+
+from botocore.exceptions import ClientError
+
+from mapreduce.layout import plan_key, published_key, stage_prefix
+from mapreduce.results import WITHDRAWN
 
 from . import execution
 from .errors import CloudError, UsageError
@@ -21,6 +27,7 @@ FIELDS = {
 }
 _TAKEN = {*FIELDS, "resume", "name", "out", "overwrite", "json", "stack", "local", "region", "help"}
 _OPTIONS = "--concurrency, --max-bad-records, --max-record-bytes, --speculate and --delete-intermediates"
+_GONE = {"NoSuchKey", "404"}
 _FRESH = re.compile(r"-\d{8}-\d{6}-[0-9a-f]{4,6}$")  # what `execution.new_name` puts behind a job's name
 
 
@@ -50,6 +57,42 @@ def check_past(past: Past, stack: Stack) -> None:
         )
     if not isinstance(past.asked, dict):
         raise CloudError(f"{past.name} was given {str(past.asked)[:200]}, which is no job; run one")
+
+
+def hindrance(stack: Stack, name: str, job: str, stages: int, where: str) -> str:
+    """Return why a job cannot be resumed any more, in sentences, or nothing if it can.
+
+    That is what a worker would refuse it for, by what the job has left: two requests to S3.
+
+    Args:
+        name: of the execution that failed.
+        job: its job's id.
+        stages: how many the job has.
+        where: the options, behind a space, that say in a command which cloud the execution is in.
+    """
+    plans = (plan_key(stage_prefix(job, 0, sample=sample)) for sample in (False, True))
+    if all(_receipt(stack, key) is None for key in plans):  # one that takes a sample may have only that plan
+        return (
+            "Nothing of the job is left that could be resumed: it was removed (`marla rm`), has expired, or "
+            "had not begun. Start it anew"
+        )
+    published = _receipt(stack, published_key(stage_prefix(job, stages - 1)))
+    by = json.loads(published)["execution"] if published else WITHDRAWN
+    if by == WITHDRAWN:
+        return ""
+    if by == name:
+        return "The job has its result: this execution published it before it ended: nothing is left to do"
+    return f"The job has its result by now: {by} published it. `marla result {by}{where}` shows or brings it"
+
+
+def _receipt(stack: Stack, key: str) -> bytes | None:
+    """Return what a worker wrote down of a job, or None if it is not there."""
+    try:
+        return stack.s3.get_object(Bucket=stack.job_bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _GONE:
+            raise
+        return None
 
 
 def execution_input(past: Past, options: argparse.Namespace) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from .progress import Progress
 from .view import size_text
 
 UNKNOWN = "—"
+LOW_RATE = 0.1  # tasks a second: fewer are counted by the minute
 STAGES_BEFORE = 3  # that are over and shown, each in a line
 _GUIDE = 4  # columns of a level of the tree
 _MARGIN = 2
@@ -75,7 +76,7 @@ class Step:
             *failed,
             f"{UNKNOWN if left is None else clock_text(left)} left",
             f"{self.last.running:,} running",
-            f"{UNKNOWN if pace is None else rate_text(pace)}/s",
+            f"{UNKNOWN}/s" if pace is None else rate_text(pace),
         ]
 
     def _read(self) -> list[str]:
@@ -96,9 +97,11 @@ def steps_of(phases: Sequence[Phase]) -> list[Step]:
 
 
 def rate_text(per_second: float) -> str:
-    """Return a rate for people: 0.25, 3.2, 1,250."""
-    decimals = 0 if per_second >= 100 else 1 if per_second >= 1 else 2
-    return f"{per_second:,.{decimals}f}"
+    """Return a rate for people, as the pages write it too: 3.2/s, 1,250/s, or 2.1/min if it is low."""
+    is_low = per_second < LOW_RATE
+    rate = 60 * per_second if is_low else per_second
+    decimals = 0 if rate >= 100 else 1 if rate >= 1 else 2
+    return f"{rate:,.{decimals}f}/{'min' if is_low else 's'}"
 
 
 def drawn(progress: Progress, title: str, spinner: Spinner, width: int) -> RenderableType:

@@ -1,11 +1,11 @@
-"""What options take for numbers. What is wrong raises argparse's error, which says what to give."""
+"""What options take for numbers and names. What is wrong raises argparse's error, which says what to give."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
 
-from . import generate
+from . import generate, naming
 
 LIMITS = {  # of the fields of an execution's input, as the state machine has them
     "partitions": (1, 1000),
@@ -42,6 +42,13 @@ def seconds(text: str) -> int:
             "INPUT in front of it"
         )
     return int(text)
+
+
+def name(text: str) -> str:
+    """Return the name of an execution, or nothing for one that is made up."""
+    if problem := naming.problem(text):
+        raise argparse.ArgumentTypeError(problem)
+    return text
 
 
 def within(field: str, read: Callable[[str], int] = int) -> Callable[[str], int]:

@@ -102,6 +102,7 @@ class Explanation:
         others: how many other tasks failed, by the names of their errors; "" for those not looked at.
         next: what to do, in sentences.
         command: what continues the job, if that can help.
+        unresumable: why the job cannot be continued though that would help: it was already, or it is removed.
         child: the ARN of the failed task's own execution.
         url: where the AWS console shows that, or else the execution.
         notes: what would be told beside, had the cloud not refused it; in sentences.
@@ -120,6 +121,7 @@ class Explanation:
     others: Mapping[str, int] = field(default_factory=dict)
     next: tuple[str, ...] = ()
     command: str = ""
+    unresumable: str = ""
     child: str = ""
     url: str = ""
     notes: tuple[str, ...] = ()
@@ -153,6 +155,7 @@ class Explanation:
             "others": dict(self.others),
             "next": list(self.next),
             "command": self.command,
+            "unresumable": self.unresumable,
             "child": self.child,
             "url": self.url,
             "notes": list(self.notes),

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mapreduce.record import TaskRecord
-from marla import advice, execution, failure, items, past
+from marla import advice, execution, failure, items, past, resume
 from marla.execution import Progress
 from marla.explain import attempts, excerpt, lengths, logs, rejects
 from marla.explain.attempts import Task
@@ -61,12 +61,15 @@ def explain(
     if found is None:
         return None
     told, extras = found.failure, Extras()
+    where = stack.options if where is None else where
     name = arn.rpartition(":")[2]
     traces = _traces(stack, arn, progress, found, extras)
     set_aside, length = _set_aside(stack, name, progress, extras) if told.name == TOO_MANY else ((), 0)
     child = found.item.arn if found.item else found.records[-1].child if found.records else ""
     unknown: Mapping[str, int] = {"": len(found.others)}
     others = extras.read("the errors of other failed tasks", lambda: _errors(stack, found.others), unknown)
+    command = advice.command_to_resume(told.name, told.cause, name, progress, where)
+    unresumable = _unresumable(stack, name, progress, extras, where) if command else ""
     return Explanation(
         execution=arn,
         status=progress.status,
@@ -80,9 +83,8 @@ def explain(
         traceback=found.traceback,
         others=others,
         next=(told.advice,) if told.advice else (),
-        command=advice.command_to_resume(
-            told.name, told.cause, name, progress, stack.options if where is None else where
-        ),
+        command="" if unresumable else command,
+        unresumable=unresumable,
         child=child,
         url="" if stack.local else console_url(child if found.item else arn, stack.region),
         notes=tuple(extras.notes),
@@ -165,6 +167,17 @@ def _errors(stack: Stack, others: Sequence[Listed]) -> Mapping[str, int]:
     if len(others) > LOOKED_AT:
         counts[""] = len(others) - LOOKED_AT
     return dict(counts)
+
+
+def _unresumable(stack: Stack, name: str, progress: Progress, extras: Extras, where: str) -> str:
+    """Return why an execution's job cannot be resumed any more; nothing if it can, or if nobody tells."""
+
+    def hindrance() -> str:
+        before = past.find(stack, name)
+        job = before.job if before else name
+        return resume.hindrance(stack, name, job, progress.stages, where)
+
+    return extras.read("whether the job can still be resumed", hindrance, "")
 
 
 def _set_aside(

@@ -128,7 +128,8 @@ def _end(found: Explanation) -> list[Text]:
     status = found.status.lower().replace("_", " ")
     after = f" after {found.seconds:.1f} s" if found.seconds else ""
     lines = [_text(f"Job {status}{after}. {found.execution}")]
-    return [*lines, _text(continues(found.command))] if found.command else lines
+    more = continues(found.command) if found.command else found.unresumable
+    return [*lines, _text(more)] if more else lines
 
 
 def continues(command: str) -> str:

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
+from ..naming import is_name
 from .answers import Refused
-
-# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
-_NAME = re.compile(r"""[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}""")
-
-
-def is_name(text: str) -> bool:
-    """Say whether a text can be the name of an execution, and so of a job's folder."""
-    return _NAME.fullmatch(text) is not None and text not in {".", ".."}
 
 
 def checked(name: str) -> str:

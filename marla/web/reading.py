@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import outcome, results
+from .. import outcome, results, resume
+from ..explain.extras import Extras
 from .executions import Watched, can_resume
 from .tasks import Tasks
 from .totals import totals_of
@@ -19,7 +20,23 @@ def explanation(watched: Watched) -> dict[str, Any]:
     if not seen.summary["failed"]:
         return {}
     found: dict[str, Any] = watched.in_the_end("explanation", lambda: _explained(watched))
+    # Whatever was found before, the job may have been resumed since, or removed.
+    if found.get("canResume") and (hindrance := _hindrance(watched, seen.summary["stages"])):
+        return {name: told for name, told in found.items() if name != "command"} | {
+            "canResume": False,
+            "unresumable": hindrance,
+        }
     return found
+
+
+def _hindrance(watched: Watched, stages: int) -> str:
+    """Return why an execution's job cannot be resumed any more; nothing if it can, or if nobody tells."""
+    stack, before = watched.stack, watched.before
+    return Extras().read(
+        "whether it can be resumed",
+        lambda: resume.hindrance(stack, before.name, before.job, stages, stack.options),
+        "",
+    )
 
 
 def _explained(watched: Watched) -> dict[str, Any]:

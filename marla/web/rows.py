@@ -30,8 +30,8 @@ MEASURES = {
 }
 UNKNOWN: dict[str, Any] = dict.fromkeys(
     (
-        "id task partition step stage sample attempt attempts backup started seconds queuedSeconds object "
-        + " ".join(MEASURES)
+        "id task partition step stage sample attempt attempts backup started seconds queuedSeconds "
+        "object objects more " + " ".join(MEASURES)
     ).split()
 )
 
@@ -55,9 +55,17 @@ def of_record(key: str, record: TaskRecord, attempts: int) -> dict[str, Any]:
         "queuedSeconds": None
         if record.queued is None
         else max(0.0, round(record.started - record.queued, 3)),
-        "object": f"s3://{record.ranges[0].bucket}/{record.ranges[0].key}" if record.ranges else None,
+        **_objects(record),
         **{name: getattr(record, field) for name, field in MEASURES.items()},
     }
+
+
+def _objects(record: TaskRecord) -> dict[str, Any]:
+    """Return the first object that an attempt read, those that its record names, and how many it is not."""
+    named = [f"s3://{one.bucket}/{one.key}" for one in record.ranges]
+    if not named:
+        return {}
+    return {"object": named[0], "objects": named, "more": max(record.objects, len(named)) - 1}
 
 
 def of_running(child: Listed, task: Task | None, now: datetime) -> dict[str, Any]:

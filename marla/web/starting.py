@@ -6,14 +6,13 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from .. import execution, inputs, past, removal, resume
+from .. import execution, inputs, naming, past, removal, resume
 from ..errors import UsageError
 from ..inputs import Input
 from ..past import Past
 from ..stack import Stack
 from .answers import Refused
 from .checking import Problem
-from .names import is_name
 
 STOPPED = "Stopped from the console"
 
@@ -24,10 +23,8 @@ def problem_of_name(name: Any) -> Problem | None:
     Args:
         name: what was given: any JSON.
     """
-    if not name or (isinstance(name, str) and is_name(name)):
-        return None
-    text = f"name: got {str(name)[:100]!r}; give up to 80 letters, digits, - and _, or leave it out"
-    return {"field": "name", "message": text}
+    problem = naming.problem(name)
+    return {"field": "name", "message": f"name: {problem}"} if problem else None
 
 
 def start(stack: Stack, document: dict[str, Any], name: Any) -> str:
@@ -70,7 +67,7 @@ def _uris(document: dict[str, Any]) -> Iterator[str]:
 def _title(document: dict[str, Any]) -> str:
     """Return what to call an execution; a job of another stack may have any name."""
     title = resume.title(document).replace(":", "-")
-    return title if is_name(title) else "job"
+    return title if naming.is_name(title) else "job"
 
 
 def stop(stack: Stack, before: Past) -> None:

@@ -51,6 +51,13 @@ def test_a_job_is_stopped_resumed_and_deleted(
     [mapped, *_] = table(page, "Steps")
     assert 0 < number(mapped["Reused"]) < number(mapped["Tasks"])
 
+    resumed = urlsplit(page.url).path.rpartition("/")[2]
+    page = visit(f"/executions/{name}")
+    why = page.get_by_role("region", name="Why it ended")
+    expect(why).to_contain_text(f"{resumed} published it")
+    expect(why.get_by_role("button", name="Resume the job…")).to_have_count(0)
+    expect(page.get_by_role("button", name="Resume…", exact=True)).to_be_disabled()
+
     page.get_by_role("button", name="Delete…").click()
     question = page.get_by_role("dialog", name="Delete the objects of this job?")
     expect(question).to_contain_text(f"s3://{stack.job_bucket}/jobs/{name}/")
@@ -59,6 +66,8 @@ def test_a_job_is_stopped_resumed_and_deleted(
     totals = page.get_by_role("region", name="Totals of all tasks")
     expect(totals).to_contain_text("The records of this job's tasks were deleted")
     expect(page.get_by_role("tabpanel", name="Tasks")).to_contain_text("there is nothing to add up")
+    expect(why).to_contain_text("Nothing of the job is left that could be resumed")
+    expect(page.get_by_role("button", name="Resume…", exact=True)).to_be_disabled()
     accessible(page)
     left = stack.s3.list_objects_v2(Bucket=stack.job_bucket, Prefix=f"jobs/{name}/").get("Contents", [])
     assert [item["Key"] for item in left if "/result/" in item["Key"]] == []

@@ -97,7 +97,7 @@ def test_a_name_that_no_execution_can_have_is_told_at_its_field(form: Page, acce
     name = form.get_by_label("Name", exact=True)
     name.fill("no spaces")
     name.blur()
-    expect(name).to_have_accessible_description(re.compile("give up to 80 letters"))
+    expect(name).to_have_accessible_description(re.compile("give up to 80 characters"))
     expect(hands.start_button(form)).to_be_disabled()
     accessible(form)
     name.fill("no-spaces")

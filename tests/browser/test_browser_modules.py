@@ -10,6 +10,8 @@ from playwright.sync_api import Page, Route
 
 from marla.generate import parse_size
 from marla.local.cloud import ROOT
+from marla.phase import step_name
+from marla.tree import rate_text
 from marla.view import count_text, size_text
 
 STATIC = ROOT / "marla" / "web" / "static"
@@ -71,6 +73,93 @@ def test_numbers_are_written_as_on_the_command_line(call: Call, number: int) -> 
 )
 def test_a_time_is_as_fine_as_it_is_short(call: Call, seconds: float | None, text: str) -> None:
     assert call("format", "duration", seconds) == text
+
+
+@pytest.mark.parametrize("per_second", [0.0007, 0.0357, 0.0999, 0.1, 0.25, 3.21, 99.5, 1250.4])
+def test_a_rate_is_written_as_in_the_terminal(call: Call, per_second: float) -> None:
+    number, _, unit = rate_text(per_second).partition("/")
+    assert call("format", "rate", per_second) == f"{number} tasks/{unit}"
+
+
+@pytest.mark.parametrize("stages", [1, 2])
+@pytest.mark.parametrize("sample", [False, True])
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_a_step_is_called_as_its_phases_are(call: Call, step: int, sample: bool, stages: int) -> None:
+    name = step_name(step, sample=sample, stage=1 if stages > 1 else None)
+    assert call("format", "stepName", {"step": step, "sample": sample, "stage": 1}, stages) == name
+
+
+@pytest.mark.parametrize(
+    ("status", "total", "text"),
+    [
+        ("all", 604, "604 attempts: 603 done, 0 running, 1 failed"),
+        ("failed", 1, "1 failed attempt; in all: 603 done, 0 running, 1 failed"),
+        ("running", 0, "0 running attempts; in all: 603 done, 0 running, 1 failed"),
+        ("done", 603, "603 successful attempts; in all: 603 done, 0 running, 1 failed"),
+    ],
+)
+def test_a_count_of_attempts_says_what_it_counts(call: Call, status: str, total: int, text: str) -> None:
+    counts = {"done": 603, "running": 0, "failed": 1}
+    assert call("task", "countsText", status, {"total": total, "counts": counts}) == text
+
+
+@pytest.mark.parametrize(
+    ("named", "more", "text"),
+    [
+        ([], None, ""),
+        (["s3://b/a"], 0, "s3://b/a"),
+        (["s3://b/a", "s3://b/c"], 1, "s3://b/a\ns3://b/c"),
+        (["s3://b/a", "s3://b/c"], 1200, "s3://b/a\ns3://b/c\nand 1,199 more"),
+    ],
+    ids=["none", "one", "all", "more"],
+)
+def test_all_objects_of_an_attempt_that_are_known_are_named(
+    call: Call, named: list[str], more: int | None, text: str
+) -> None:
+    task = {"object": named[0] if named else None, "objects": named or None, "more": more}
+    assert call("task", "objectsText", task) == text
+
+
+def test_the_cell_of_an_attempt_says_how_many_objects_it_does_not_name(call: Call, page: Page) -> None:
+    assert call("task", "objectName", "s3://b/x/a.csv") == "a.csv"
+    told = page.evaluate(
+        """async (tasks) => {
+            const { objectCell } = await import("/task.js");
+            return tasks.map((task) => objectCell(task).textContent);
+        }""",
+        [{"object": "s3://b/x/a.csv", "objects": ["s3://b/x/a.csv"], "more": more} for more in (0, 4)],
+    )
+    assert told == ["a.csv", "a.csv and 4 more"]
+
+
+@pytest.mark.parametrize(
+    ("status", "tasks", "text"),
+    [
+        ("ABORTED", 9, "1 task was finished after the end, beside the 8 that the phases count."),
+        ("FAILED", 10, "2 tasks were finished after the end, beside the 8 that the phases count."),
+        ("FAILED", 8, ""),
+        ("FAILED", 5, ""),
+        ("SUCCEEDED", 9, ""),
+    ],
+)
+def test_tasks_that_were_finished_after_the_end_are_told(
+    call: Call, status: str, tasks: int, text: str
+) -> None:
+    assert call("result", "lateText", {"tasks": tasks}, {"status": status, "succeeded": 8}) == text
+
+
+def test_a_job_that_was_resumed_by_now_says_so_in_place_of_the_button(call: Call, page: Page) -> None:
+    assert call("format", "count", 1) == "1"
+    told = page.evaluate(
+        """async (found) => {
+            const { explained } = await import("/explanation.js");
+            const { el } = await import("/dom.js");
+            const box = el("div", {}, explained(found, null));
+            return [box.textContent, box.querySelectorAll("button").length];
+        }""",
+        {"error": {"name": "BadRecord"}, "unresumable": "The job has its result by now: again published it"},
+    )
+    assert told == ["✕ BadRecord What to doThe job has its result by now: again published it", 0]
 
 
 def test_a_row_that_changes_keeps_what_is_the_same_in_it(call: Call, page: Page) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from marla import cli, execution
+from marla import cli, execution, removal
+from marla.explain import search
 from marla.stack import Stack
 from tests.local.conftest import Put
 
@@ -140,6 +141,32 @@ def test_a_resumed_job_that_fails_again_is_resumed_again_with_backups_this_time(
     assert reused(resumed) == [(MAPPERS, MAPPERS), (FIRST_REDUCERS, FIRST_REDUCERS), (0, 1)]
     assert f"/jobs/{failed.name}/" in resumed.document["result"][0]
     assert bytes_of(stack, resumed) == bytes_of(stack, run("wordcount", folder, *OPTIONS))
+
+
+def test_a_job_is_not_to_be_resumed_that_has_its_result_by_now_or_is_removed(
+    stack: Stack, put: Put, run: Marla, fail: Callable[..., Ended]
+) -> None:
+    def said(name: str) -> tuple[str, str]:
+        found = search.explain(stack, stack.execution_arn(name))
+        assert found
+        return found.command, found.unresumable
+
+    failed = fail("wordcount", put(objects()), *OPTIONS)
+    again = fail("--resume", failed.name)
+    assert said(failed.name) == (f"marla run --resume {failed.name}", "")
+    resumed = run("--resume", failed.name)
+    for name in (failed.name, again.name):
+        command, unresumable = said(name)
+        assert command == ""
+        assert f"{resumed.name} published it. `marla result {resumed.name}`" in unresumable
+    removal.remove(stack, failed.name, keep_result=True)
+    for name in (failed.name, again.name):
+        command, unresumable = said(name)
+        assert command == ""
+        assert "it was removed" in unresumable
+    refused = run("--resume", failed.name)
+    assert refused.error["name"] == "ResumeRefused"
+    assert "nothing of a job" in refused.error["cause"]
 
 
 def test_an_input_that_was_overwritten_since_is_not_mixed_with_what_is_done(

@@ -187,6 +187,9 @@ def test_times_in_words_round_to_what_they_name(seconds: float, text: str) -> No
     assert seconds_text(seconds) == text
 
 
-@pytest.mark.parametrize(("rate", "text"), [(0.014, "0.01"), (3.21, "3.2"), (1250.4, "1,250")])
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [(0.0357, "2.1/min"), (0.0007, "0.04/min"), (0.25, "0.25/s"), (3.21, "3.2/s"), (1250.4, "1,250/s")],
+)
 def test_rates_read_as_people_write_them(rate: float, text: str) -> None:
     assert rate_text(rate) == text

@@ -44,6 +44,22 @@ def test_a_pace_that_slackens_is_seen_soon_and_not_at_once() -> None:
     assert len(slow) == 3 * MEMORY_SECONDS
 
 
+def test_a_task_that_takes_far_longer_than_others_did_leaves_no_time_to_tell() -> None:
+    rate = noted(*((done, done * 0.4) for done in range(1, 18)))
+    assert rate.seconds_left(1) == pytest.approx(0.4)
+    for seconds in (7.5, 15.0, 60.0):
+        rate.note(17, seconds)
+        assert rate.seconds_left(1) is None
+    rate.note(18, 61.0)
+    assert rate.seconds_left(0) == 0
+    assert rate.seconds_left(2) is not None
+
+
+def test_where_tasks_come_seldom_a_pause_between_them_is_as_usual() -> None:
+    rate = noted(*((done, done * 20.0) for done in range(1, 6)), (5, 115.0))
+    assert rate.seconds_left(3) is not None
+
+
 def test_a_count_of_before_and_a_clock_that_is_set_back_change_nothing() -> None:
     rate = noted((4, 2.0), (3, 2.0), (3, 1.0))
     assert rate.per_second == 2

@@ -180,6 +180,7 @@ async function ended(summary) {
     if (found.problem) fill(byId("explanation-body"), el("p", { class: "notice" }, found.problem));
     else if (!Object.keys(found).length) byId("explanation").hidden = true;
     else {
+      const isNews = failure !== found.error?.name;
       failure = found.error?.name ?? "";
       resumable = found.canResume !== false;
       byId("resume").disabled = !canResume();
@@ -187,7 +188,7 @@ async function ended(summary) {
         byId("explanation-body"),
         explained(found, canResume() ? () => resume(known, failure) : null),
       );
-      announce(`${found.error?.name ?? ""}: ${found.error?.cause ?? ""}`.slice(0, 300));
+      if (isNews) announce(`${failure}: ${found.error?.cause ?? ""}`.slice(0, 300));
     }
   }
   await addUp();
@@ -195,7 +196,7 @@ async function ended(summary) {
 
 async function addUp() {
   try {
-    await showTotals(name);
+    await showTotals(name, known);
   } catch (error) {
     fill(byId("totals"), el("p", { class: "quiet" }, /** @type {Error} */ (error).message));
     byId("totals-card").hidden = false;
@@ -209,7 +210,7 @@ function deleted(text) {
   resultAsked = false;
   if (tab === "result") askForResult();
   else if (tab === "tasks") tasks.show();
-  addUp();
+  ended(known);
 }
 
 byId("stop").addEventListener("click", () => stop(name, again));

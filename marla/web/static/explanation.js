@@ -143,12 +143,13 @@ function rejects(found) {
  */
 function next(found, error, resume) {
   const sentences = found.next?.length ? found.next : error.advice ? [error.advice] : [];
-  if (!sentences.length && !found.command && !resume) return null;
+  if (!sentences.length && !found.command && !found.unresumable && !resume) return null;
   return el(
     "div",
     { class: "next" },
     el("h3", {}, "What to do"),
     sentences.map((/** @type {string} */ text) => el("p", {}, text)),
+    found.unresumable && el("p", { class: "wrap" }, found.unresumable),
     found.command && el("p", {}, "On the command line: ", el("code", { class: "wrap" }, found.command)),
     resume &&
       el("p", {}, el("button", { type: "button", class: "primary", onclick: resume }, "Resume the job…")),

@@ -55,10 +55,32 @@ export function memory(value) {
   return value ? `${COUNT.format(value)} MiB` : NOTHING;
 }
 
-/** @param {number | null | undefined} value */
+/** Tasks a second: fewer are counted by the minute. */
+const LOW_RATE = 0.1;
+
+/**
+ * Return a rate: 0.25 tasks/s, 1,250 tasks/s, 2.1 tasks/min.
+ * @param {number | null | undefined} value tasks a second
+ */
 export function rate(value) {
   if (value === null || value === undefined) return NOTHING;
-  return value >= 10 ? COUNT.format(Math.round(value)) : value.toFixed(1);
+  const [number, unit] = value < LOW_RATE ? [60 * value, "min"] : [value, "s"];
+  const text = number >= 100 ? COUNT.format(Math.round(number)) : number.toFixed(number >= 1 ? 1 : 2);
+  return `${text} tasks/${unit}`;
+}
+
+/**
+ * Return what people call a step: phases, which have it from the command line's code, are called the same.
+ * @param {any} step
+ * @param {number} stages of the job
+ */
+export function stepName(step, stages) {
+  const kind = step.step
+    ? `${step.sample ? "Sample, reduce" : "Reduce"} step ${step.step}`
+    : step.sample
+    ? "Sample"
+    : "Map";
+  return stages > 1 ? `Stage ${step.stage}: ${kind}` : kind;
 }
 
 /**

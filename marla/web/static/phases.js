@@ -1,7 +1,7 @@
 /** The phases of a job as they go, and its steps when it is done. */
 
 import { byId, el, fill } from "./dom.js";
-import { count, duration, rate, size, status } from "./format.js";
+import { count, duration, rate, size, status, stepName } from "./format.js";
 import { Rows } from "./table.js";
 
 /** @param {any} phase */
@@ -47,27 +47,17 @@ const phases = new Rows(
     { kind: "number", cell: (phase) => count(phase.records) },
     { kind: "number", cell: (phase) => size(phase.bytes) },
     { kind: "number", cell: (phase) => duration(phase.seconds) },
-    {
-      kind: "number",
-      cell: (phase) => (phase.perSecond === null ? "—" : `${rate(phase.perSecond)} tasks/s`),
-    },
+    { kind: "number", cell: (phase) => rate(phase.perSecond) },
     { kind: "number", cell: (phase) => duration(phase.secondsLeft) },
   ],
   (phase) => String(phase.number),
   "No phase has begun.",
 );
 
-/** @param {any} step */
-function stepName(step) {
-  const kind = step.step === 0 ? "Map" : `Reduce, step ${step.step}`;
-  const sample = step.sample ? ", sample" : "";
-  return stages > 1 ? `Stage ${step.stage}: ${kind}${sample}` : `${kind}${sample}`;
-}
-
 const steps = new Rows(
   byId("steps"),
   [
-    { head: true, cell: stepName },
+    { head: true, cell: (step) => stepName(step, stages) },
     { kind: "number", cell: (step) => count(step.tasks) },
     { kind: "number", cell: (step) => count(step.recordsIn) },
     { kind: "number", cell: (step) => count(step.recordsOut) },

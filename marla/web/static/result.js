@@ -1,7 +1,7 @@
 /** The first rows of a result, and where it is; and what all of an execution's tasks took. */
 
 import { get, ofExecution } from "./api.js";
-import { byId, copies, el, fill } from "./dom.js";
+import { byId, copies, el, fill, setText } from "./dom.js";
 import { count, dollars, duration, many, size } from "./format.js";
 
 const ROWS = 20;
@@ -91,11 +91,28 @@ function places(uris) {
 }
 
 /**
+ * Return why more tasks were done than the phases say, or nothing where the numbers are the same: workers that
+ * were at work when an execution was stopped, or failed, do their tasks all the same.
+ * @param {any} totals
+ * @param {any} summary of the execution
+ */
+export function lateText(totals, summary) {
+  const late = totals.tasks - summary.succeeded;
+  if (summary.status === "SUCCEEDED" || !(late > 0)) return "";
+  return `${many(late, "task")} ${late === 1 ? "was" : "were"} finished after the end, ` +
+    `beside the ${count(summary.succeeded)} that the phases count.`;
+}
+
+/**
  * Show the sums of all tasks of a finished execution, and what they cost.
  * @param {string} execution its name
+ * @param {any} summary of it
  */
-export async function showTotals(execution) {
+export async function showTotals(execution, summary) {
   const totals = await get(ofExecution(execution, "/totals"));
+  const late = totals.gone ? "" : lateText(totals, summary);
+  setText(byId("totals-late"), late);
+  byId("totals-late").hidden = !late;
   if (totals.gone) {
     fill(byId("totals"), el("div", {}, el("dt", {}, "Records of tasks"), el("dd", {}, GONE)));
     byId("cost").hidden = byId("advice").hidden = true;

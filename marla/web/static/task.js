@@ -3,7 +3,7 @@
 import { get, ofExecution } from "./api.js";
 import { open } from "./dialog.js";
 import { byId, el, fill, setText } from "./dom.js";
-import { count, duration, json, memory, size, status, time } from "./format.js";
+import { count, duration, json, many, memory, size, status, time } from "./format.js";
 
 /** @param {any} task */
 export function nameOf(task) {
@@ -47,6 +47,44 @@ export function objectText(object) {
   const { bucket, key, start, end } = object;
   const uri = object.uri ?? (bucket ? `s3://${bucket}/${key}` : JSON.stringify(object));
   return start === undefined || start === null ? uri : `${uri}, bytes ${count(start)} to ${count(end)}`;
+}
+
+/**
+ * Return all that an attempt read, as far as its record names it, each in a line.
+ * @param {any} task a row
+ * @returns {string}
+ */
+export function objectsText(task) {
+  const named = task.objects ?? [task.object].filter(Boolean);
+  if (!named.length) return "";
+  const others = (task.more ?? 0) + 1 - named.length;
+  return [...named.map(objectText), others > 0 && `and ${count(others)} more`].filter(Boolean).join("\n");
+}
+
+/**
+ * Return the cell with what an attempt read: the first object, and how many there are beside it.
+ * @param {any} task a row
+ */
+export function objectCell(task) {
+  const name = objectName(task.object);
+  const title = objectsText(task);
+  if (!task.more) return el("span", { title }, name);
+  return el("span", { title }, el("span", { class: "first" }, name), ` and ${count(task.more)} more`);
+}
+
+/** @type {Record<string, string>} what the filter's choices but "all" are called before "attempts" */
+const CHOSEN = { running: "running", done: "successful", failed: "failed" };
+
+/**
+ * Return how many attempts there are, of those that are chosen and in all.
+ * @param {string} status the filter's
+ * @param {any} page
+ */
+export function countsText(status, page) {
+  const { done, failed, running } = page.counts ?? {};
+  const shown = CHOSEN[status] ? `${CHOSEN[status]} attempt` : "attempt";
+  const all = `${count(done)} done, ${count(running)} running, ${count(failed)} failed`;
+  return `${many(page.total, shown)}${CHOSEN[status] ? "; in all: " : ": "}${all}`;
 }
 
 /** @param {any} object @returns {string} the end of what it is called */

@@ -2,11 +2,11 @@
 
 import { get, ofExecution, repeat } from "./api.js";
 import { byId, el, fill, setText } from "./dom.js";
-import { count, duration, many, size, status } from "./format.js";
+import { count, duration, size, status } from "./format.js";
 import { phaseName } from "./phases.js";
 import { GONE } from "./result.js";
 import { Rows } from "./table.js";
-import { attemptName, marks, nameOf, objectName, objectText, showTask } from "./task.js";
+import { attemptName, countsText, marks, nameOf, objectCell, showTask } from "./task.js";
 
 const NONE = "There are none.";
 const SIZE = 50;
@@ -72,7 +72,7 @@ export class Tasks {
           cell: (task) =>
             task.error
               ? el("span", { class: "bad" }, String(task.error))
-              : el("span", { title: objectText(task.object) }, objectName(task.object)),
+              : objectCell(task),
         },
       ],
       (task) => String(task.id),
@@ -175,15 +175,7 @@ export class Tasks {
     byId("tasks-previous").disabled = page.page <= 0;
     byId("tasks-next").disabled = page.page >= pages - 1;
     setText(byId("tasks-page"), `Page ${count(page.page + 1)} of ${count(pages)}`);
-    const { done, failed, running } = page.counts ?? {};
-    setText(
-      byId("task-counts"),
-      page.gone
-        ? ""
-        : `${many(page.total, "attempt")}: ${count(done)} done, ${count(running)} running, ${
-          count(failed)
-        } failed`,
-    );
+    setText(byId("task-counts"), page.gone ? "" : countsText(this.status.value, page));
     const over = this.final && !page.more;
     if (over) this.refresh = null;
     return !over;
