@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-# What was done so long ago weighs 1/e: thirty polls at AWS's pace, so that numbers stand still to be read.
+# What was done so long ago weighs 1/e, so that numbers stand still to be read.
 MEMORY_SECONDS = 30.0
 
 
