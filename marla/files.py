@@ -20,9 +20,8 @@ def write_whole(path: Path, text: str) -> None:
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
-            temporary.chmod(
-                0o666 & ~_mask()
-            )  # as any new file has it; a temporary one is for its owner alone
+            # As any new file has it; a temporary one is for its owner alone.
+            temporary.chmod(0o666 & ~_mask())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
