@@ -69,6 +69,7 @@ class Bill:
             deleted.
         region, as_of: of the prices.
         notes: sentences about what is estimated, and what is not counted.
+        incomplete: whether the cloud did not tell something, as it may the next time.
     """
 
     lines: tuple[Line, ...]
@@ -76,6 +77,7 @@ class Bill:
     region: str
     as_of: str
     notes: tuple[str, ...] = ()
+    incomplete: bool = False
 
     @property
     def total(self) -> Decimal:
@@ -100,6 +102,7 @@ class Bill:
             "lines": [line.to_json() for line in self.lines],
             "resultsAMonth": self.results_a_month.to_json(),
             "notes": list(self.notes),
+            "incomplete": self.incomplete,
         }
 
 
@@ -115,6 +118,7 @@ def bill(usage: Usage, prices: Prices) -> Bill:
         region=prices.region,
         as_of=prices.as_of,
         notes=(*prices.notes, *usage.notes, _NOT_COUNTED),
+        incomplete=usage.incomplete,
     )
 
 

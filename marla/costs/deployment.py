@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,7 +16,6 @@ class Deployment:
     Attributes:
         intermediate_days: until intermediate objects expire; hours are fractions.
         mapper_memory, reducer_memory: in MiB, and `architecture` of both: for what the records do not say.
-            On a local cloud functions run on this machine, whatever the parameter says.
         storage_mib: temporary storage of each function.
         worker_timeout: seconds that a worker may take; none where no worker was started.
         children: how many were started; None if that is not known.
@@ -36,18 +34,6 @@ class Deployment:
     local: bool = False
     notes: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        """Put right what parameters say otherwise than it was."""
-        if self.local:
-            object.__setattr__(self, "architecture", _architecture_here())
-        if self.children == 0:
-            object.__setattr__(self, "worker_timeout", 0)
-
     def memory_of(self, function: str) -> int:
         """Return the memory of a function, map or reduce, in MiB."""
         return self.mapper_memory if function == "map" else self.reducer_memory
-
-
-def _architecture_here() -> str:
-    """Return the architecture of this machine, as records have it."""
-    return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -132,13 +133,20 @@ def _deployment(
         intermediate_days=Decimal(parameters.get("IntermediateDays", default.intermediate_days)),
         mapper_memory=int(parameters.get("MapperMemory", default.mapper_memory)),
         reducer_memory=int(parameters.get("ReducerMemory", default.reducer_memory)),
-        architecture=parameters.get("Architecture", default.architecture),
+        architecture=_architecture_here()
+        if stack.local  # where functions run on this machine, whatever the parameter says
+        else parameters.get("Architecture", default.architecture),
         storage_mib=int(parameters.get("WorkerStorage", default.storage_mib)),
-        worker_timeout=int(parameters.get("WorkerTimeout", default.worker_timeout)),
+        worker_timeout=0 if children == 0 else int(parameters.get("WorkerTimeout", default.worker_timeout)),
         children=children,
         local=stack.local,
     )
     return replace(deployed, notes=tuple(asking.notes))
+
+
+def _architecture_here() -> str:
+    """Return the architecture of this machine, as records have it."""
+    return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
 def _parameters(stack: Stack) -> dict[str, str]:

@@ -77,6 +77,7 @@ class Usage:
         intermediate_bytes: kept for `intermediate_days`; `result_bytes`, until the results are deleted.
         local: whether it was the local cloud, where nothing is billed.
         notes: sentences about what is an estimate.
+        incomplete: whether the cloud did not tell something, as it may the next time.
     """
 
     lambdas: tuple[LambdaUse, ...] = ()
@@ -100,6 +101,7 @@ class Usage:
     result_bytes: int = 0
     local: bool = False
     notes: tuple[str, ...] = ()
+    incomplete: bool = False
 
 
 def usage_of(
@@ -148,6 +150,7 @@ def usage_of(
         else Decimal(deployed.intermediate_days),
         result_bytes=sum(size for of_result, size in parts if of_result),
         local=deployed.local,
+        incomplete=bool(deployed.notes),
         notes=notes_of(attempts, summary, deployed, unseen, late),
     )
 

@@ -75,9 +75,12 @@ def read(stack: Stack, place: Place) -> Excerpt:
         etag, data = (_decompressed if place.compression else _ranged)(stack, place, before, behind)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        return Excerpt(place.uri, note=_REFUSALS.get(code, f"it could not be read: {error}"))
+        if code in _REFUSALS:
+            return Excerpt(place.uri, note=_REFUSALS[code])
+        return Excerpt(place.uri, note=f"it could not be read: {error}", unread=True)
     except (BotoCoreError, *DAMAGE) as error:
-        return Excerpt(place.uri, note=f"it could not be read: {error}")
+        note = f"it could not be read: {error}"
+        return Excerpt(place.uri, note=note, unread=isinstance(error, BotoCoreError))
     is_another = place.etag and etag and etag.strip('"') != place.etag.strip('"')
     shown = lines(data, before, place, is_cut=len(data) == behind - before)
     note = ANOTHER if is_another else "" if shown else "the object ends before it"

@@ -31,11 +31,13 @@ class Excerpt:
 
     Attributes:
         note: why there are none, or what is to be known of them.
+        unread: whether the cloud refused them, as it may not do the next time.
     """
 
     object: str
     lines: tuple[Line, ...] = ()
     note: str = ""
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,14 @@ class Log:
 
     Attributes:
         note: why there are none, or what is to be known of them.
+        unread: whether the cloud refused them, as it may not do the next time.
     """
 
     group: str = ""
     stream: str = ""
     lines: tuple[str, ...] = ()
     note: str = ""
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,11 @@ class Explanation:
     notes: tuple[str, ...] = ()
 
     @property
+    def incomplete(self) -> bool:
+        """Whether the cloud refused something that would be told, as it may not do the next time."""
+        return bool(self.notes) or any(part is not None and part.unread for part in (self.log, self.excerpt))
+
+    @property
     def name(self) -> str:
         """The execution's name."""
         return self.execution.rpartition(":")[2]
@@ -159,6 +168,7 @@ class Explanation:
             "child": self.child,
             "url": self.url,
             "notes": list(self.notes),
+            "incomplete": self.incomplete,
         }
         return _known(told)
 

@@ -48,7 +48,7 @@ def of(stack: Stack, kind: str, attempt: Attempt) -> Log:
         group = _group(stack, kind)
         return _lines(logs, group, attempt)
     except (ClientError, BotoCoreError) as error:
-        return Log(note=f"the log cannot be read: {error}")
+        return Log(note=f"the log cannot be read: {error}", unread=True)
 
 
 def _group(stack: Stack, kind: str) -> str:

@@ -33,8 +33,6 @@ REDRIVABLE = {"FAILED", "ABORTED", "TIMED_OUT"}
 LONGEST_TASK = timedelta(minutes=15)  # WorkerTimeout, at the most: Lambda allows no more
 OUTPUT = ("result", "counters", "warnings", "steps", "columns")
 DENIED = {"AccessDeniedException", "AccessDenied"}
-# How notes of explanations and bills say that the cloud did not give what it may give later.
-UNREAD = ("The cloud did not tell", "could not be read", "cannot be read")
 
 Clock = Callable[[], datetime]
 
@@ -229,14 +227,8 @@ class Watched:
 def _may_differ(kept: _WorkedOut, seen: Seen, now: datetime) -> bool:
     """Say whether what was worked out after the end may be other now."""
     is_early = seen.at_rest is None or kept.at < seen.at_rest
-    return now - kept.at >= AGAIN and (is_early or _lacks_a_part(kept.answer))
-
-
-def _lacks_a_part(answer: dict[str, Any]) -> bool:
-    """Say whether notes of an explanation, or of a bill, tell of something that could not be read."""
-    notes = [*answer.get("notes", ()), *answer.get("dollars", {}).get("notes", ())]
-    notes += [answer[part].get("note", "") for part in ("log", "excerpt") if part in answer]
-    return any(sign in note for note in notes for sign in UNREAD)
+    lacks_a_part = kept.answer.get("incomplete", False)  # that could not be read
+    return now - kept.at >= AGAIN and (is_early or lacks_a_part)
 
 
 def job_of(asked: Any) -> str:

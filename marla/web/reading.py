@@ -92,6 +92,7 @@ def _with_costs(watched: Watched) -> dict[str, Any]:
     told = costs.to_json()
     return totals_of(found) | {
         "dollars": told["bill"],
+        "incomplete": costs.bill.incomplete,
         "alternatives": told["alternatives"],
         "advice": told["advice"],
     }
