@@ -50,9 +50,9 @@ export function duration(value) {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** @param {number | null | undefined} value memory in MiB */
+/** @param {number | null | undefined} value memory in MiB, which Lambda calls MB */
 export function memory(value) {
-  return value ? `${COUNT.format(value)} MiB` : NOTHING;
+  return value ? `${COUNT.format(value)} MB` : NOTHING;
 }
 
 /** Tasks a second: fewer are counted by the minute. */

@@ -64,7 +64,7 @@ export class Tasks {
           kind: "number",
           cell: (task) =>
             task.peakMemoryMib
-              ? `${count(task.peakMemoryMib)}${task.memoryMib ? ` of ${count(task.memoryMib)}` : ""} MiB`
+              ? `${count(task.peakMemoryMib)}${task.memoryMib ? ` of ${count(task.memoryMib)}` : ""} MB`
               : "—",
         },
         {
