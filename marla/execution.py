@@ -49,7 +49,13 @@ POLL_SECONDS_AWS = 1.0
 COUNT_SECONDS_LEAST = 3.0
 COUNT_SECONDS_MOST = 10.0
 COUNT_SHARE = 0.1
-THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"}
+THROTTLED = {  # by Step Functions, Lambda, S3 and others
+    "ThrottlingException",
+    "Throttling",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "SlowDown",
+}
 # Seconds between requests that AWS refuses because there are too many, each pause twice as long as the one
 # before; and after how many there is no more hope. The SDK has tried each request five times.
 THROTTLED_SECONDS_LEAST = 2.0
@@ -169,7 +175,7 @@ def update(
 
 def is_throttled(error: ClientError) -> bool:
     """Return whether a request was refused only because there are too many."""
-    return error.response["Error"]["Code"] in THROTTLED
+    return error.response.get("Error", {}).get("Code", "") in THROTTLED
 
 
 def history(stack: Stack, arn: str) -> list[dict[str, Any]]:

@@ -17,12 +17,12 @@ from werkzeug.exceptions import HTTPException
 
 from ..console import say
 from ..errors import CloudError, UsageError
+from ..execution import is_throttled
 from ..following import unanswered
 from ..stack import Stack
 
 API = "/api/"
 UNKNOWN = {"ExecutionDoesNotExist", "InvalidArn", "ResourceNotFound", "NoSuchBucket", "NoSuchKey"}
-THROTTLED = {"ThrottlingException", "TooManyRequestsException", "SlowDown", "Throttling"}
 RETRY_SECONDS = 2
 # A local cloud that is started anew has other buckets, and maybe ports; a console keeps those it began with.
 ELSEWHERE = (
@@ -82,7 +82,7 @@ def install(app: Flask, stack: Stack) -> None:
         if code in UNKNOWN or code == "404":
             return _answer(404, message)
         say(f"marla: {request.method} {request.path}: {error}")
-        if code in THROTTLED:
+        if is_throttled(error):
             return _answer(503, f"{code}: there are more requests than the account may make; try again")
         return _answer(502, f"{code}: {message}")
 
