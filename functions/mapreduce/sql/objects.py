@@ -166,7 +166,7 @@ class ObjectFile:
         self._lock = Lock()
         self._tail = tail.data
         self.size = tail.size
-        self._fetched = len(tail.data)
+        self.bytes_read = 0
 
     def read(self, start: int, stop: int) -> bytes:
         stop = min(stop, self.size)
@@ -176,11 +176,5 @@ class ObjectFile:
             offset = self.size - len(self._tail)
             return self._tail[start - offset : stop - offset]
         with self._lock:  # DuckDB reads Parquet in several threads
-            self._fetched += stop - start
+            self.bytes_read += stop - start
         return read_part(self._store, self._piece, start, stop).data
-
-    def take_fetched(self) -> int:
-        """Return how many bytes were fetched since this was asked last."""
-        with self._lock:
-            fetched, self._fetched = self._fetched, 0
-        return fetched

@@ -35,7 +35,7 @@ class Round:
     Attributes:
         relation: what `input` is, a SELECT.
         rows: how many rows there are to read; None where only reading them tells.
-        bytes: how many bytes of them; of Parquet, those that were fetched. Asked once, when they are read.
+        bytes: how many bytes of them.
     """
 
     relation: str
@@ -173,7 +173,7 @@ class Tables:
                 f"SELECT {cast(table.columns)} FROM read_parquet({name}, file_row_number = true) "
                 f"WHERE file_row_number BETWEEN {first} AND {last}"
             )
-        return Round(" UNION ALL ".join(selects), rows, lambda: sum(file.take_fetched() for file in files))
+        return Round(" UNION ALL ".join(selects), rows, lambda: sum(file.bytes_read for file in files))
 
     def _check_columns(self, piece: Piece, name: str) -> None:
         """Raise BadObject if a Parquet object lacks a column that somebody named."""
