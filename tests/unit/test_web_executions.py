@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -172,12 +173,9 @@ def test_only_what_is_new_of_a_history_is_read(console: Console) -> None:
     assert console.states.calls["GetExecutionHistory"] == before + 1
 
 
-def test_one_who_comes_while_another_asks_gets_what_was_known(
-    console: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mapping(console)
-    console.json("executions/job")
-    console.wait(1)
+@contextmanager
+def another_asking(console: Console, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another asks for the execution; the cloud keeps that waiting as long as the context lasts."""
     asks, go_on = threading.Event(), threading.Event()
     update = execution.update
 
@@ -190,9 +188,19 @@ def test_one_who_comes_while_another_asks_gets_what_was_known(
     other = threading.Thread(target=console.json, args=("executions/job",))
     other.start()
     assert asks.wait(10)
-    assert console.json("executions/job")["seconds"] == 2.0
+    yield
     go_on.set()
     other.join(10)
+
+
+def test_one_who_comes_while_another_asks_gets_what_was_known(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping(console)
+    console.json("executions/job")
+    console.wait(1)
+    with another_asking(console, monkeypatch):
+        assert console.json("executions/job")["seconds"] == 2.0
     assert console.json("executions/job")["seconds"] == 3.0
 
 
@@ -202,22 +210,9 @@ def test_events_are_shown_while_another_asks_for_more(
     mapping(console)
     console.json("executions/job")
     console.wait(1)
-    asks, go_on = threading.Event(), threading.Event()
-    update = execution.update
-
-    def slow(*arguments: Any) -> None:
-        asks.set()
-        assert go_on.wait(10)
-        update(*arguments)
-
-    monkeypatch.setattr(execution, "update", slow)
     monkeypatch.setattr(answers, "LONGEST_WAIT", 0.01)
-    other = threading.Thread(target=console.json, args=("executions/job",))
-    other.start()
-    assert asks.wait(10)
-    page = console.get("/api/executions/job/events")
-    go_on.set()
-    other.join(10)
+    with another_asking(console, monkeypatch):
+        page = console.get("/api/executions/job/events")
     assert page.status_code == 200
     assert ids(page.json) == [1, 2, 3, 4, 5]
 
