@@ -7,13 +7,13 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from marla import records
 from marla.local.cloud import LocalCloud
 from marla.stack import Stack
 from tests.browser import hands, scenes
-from tests.browser.conftest import Accessible, Visit
+from tests.browser.conftest import Accessible, Open, Visit
 from tests.browser.reading import number, state, table
 from tests.local_cloud import READABLE
 
@@ -89,6 +89,54 @@ def test_a_wrong_value_is_told_at_its_field_and_in_the_summary_until_it_is_mende
     expect(hands.start_button(form)).to_be_enabled()
     expect(prefix).not_to_have_attribute("aria-invalid", "true")
     expect(summary).to_be_hidden()
+
+
+def test_what_is_pressed_does_not_move_away_when_something_is_found_wrong(form: Page) -> None:
+    form.get_by_label("Job", exact=True).select_option("uservisits")
+    hands.first_input(form).fill(f"s3://{READABLE}/browser/")
+    expect(hands.start_button(form)).to_be_enabled()
+    prefix = form.get_by_label("prefix")
+    prefix.fill("0")
+    form.get_by_role("button", name="Browse for input 1").hover()
+    with form.expect_response("**/api/check"):
+        form.mouse.down()
+    expect(form.get_by_text("Checking…")).to_be_hidden()
+    expect(prefix).not_to_have_attribute("aria-invalid", "true")
+    form.mouse.up()
+    expect(form.get_by_role("dialog", name="Choose input")).to_be_visible()
+    expect(prefix).to_have_attribute("aria-invalid", "true")
+
+
+def test_what_was_wrong_before_is_not_told_while_a_change_is_checked(form: Page) -> None:
+    job = form.get_by_label("Job", exact=True)
+    held: list[Route] = []
+
+    def hold(check: Route) -> None:
+        held.append(check)
+
+    form.route("**/api/check", hold, times=1)
+    job.focus()
+    with form.expect_request("**/api/check"):
+        job.select_option("uservisits")
+        form.get_by_label("prefix").focus()
+    assert job.get_attribute("aria-invalid") is None
+    [check] = held
+    check.continue_()
+    expect(form.get_by_role("alert").filter(has_text="1 problem to mend")).to_be_visible()
+
+
+def test_an_execution_that_could_not_be_started_may_be_started_once_more(form: Page, watched: Open) -> None:
+    form.get_by_label("Job", exact=True).select_option("wordcount")
+    hands.first_input(form).fill(f"s3://{READABLE}/browser/none-such/")
+    expect(hands.start_button(form)).to_be_enabled()
+    form.route("**/api/executions", lambda route: route.abort(), times=1)
+    hands.start_button(form).click()
+    expect(form.get_by_role("alert").filter(has_text="1 problem to mend")).to_be_focused()
+    assert all("ERR_FAILED" in problem for problem in watched.problems)
+    watched.problems.clear()
+    hands.start_button(form).focus()
+    form.keyboard.press("Enter")
+    form.wait_for_url("**/executions/*")
 
 
 def test_a_name_that_no_execution_can_have_is_told_at_its_field(form: Page, accessible: Accessible) -> None:

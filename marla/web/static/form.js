@@ -32,7 +32,12 @@ let jobs = [];
 let problems = [];
 let timer = 0;
 let asked = 0; // how many checks were asked for: the answer to the last one counts
+let answered = 0; // which of them `problems` is the answer to
+let isValid = false; // as the last check found it
+let isStarting = false;
 let wasEdited = false;
+/** Whether a button of the mouse is down: what it is down on must not move before it is up. */
+let isPressed = false;
 
 /** @type {Map<string, Field>} */
 const options = new Map();
@@ -194,8 +199,7 @@ function check() {
   clearTimeout(timer);
   asked += 1;
   if (badJson) {
-    problems = [{ field: "document", message: `This is no JSON: ${badJson}` }];
-    complain();
+    conclude([{ field: "document", message: `This is no JSON: ${badJson}` }]);
     return;
   }
   setText(byId("checking"), "Checking…");
@@ -215,10 +219,20 @@ async function checkNow() {
     found = [{ field: "", message: `It could not be checked: ${/** @type {Error} */ (error).message}` }];
   }
   if (mine !== asked) return false;
-  problems = found.map(inWords);
   setText(byId("checking"), "");
-  complain();
+  conclude(found.map(inWords));
   return true;
+}
+
+/**
+ * Take what the last check found.
+ * @param {typeof problems} found
+ */
+function conclude(found) {
+  answered = asked;
+  problems = found;
+  isValid = !found.length;
+  complain();
 }
 
 /** @returns {Map<string, Field>} the fields by what the check calls them */
@@ -238,12 +252,16 @@ function touchAll() {
   for (const field of allFields().values()) field.touched = true;
 }
 
-/** Say what is wrong, and let the execution be started if nothing is. */
+/**
+ * Say what is wrong, and let a valid execution be started: unless another check is under way, which says so
+ * then, or a button of the mouse is down, which may be on what a complaint would move.
+ */
 function complain() {
+  if (isPressed || answered !== asked) return;
   const heading = wasEdited ? `${many(problems.length, "problem")} to mend` : "What is missing";
   showProblems(problems, heading, allFields(), text);
   byId("problems").classList.toggle("is-quiet", !wasEdited);
-  byId("start").disabled = problems.length > 0;
+  byId("start").disabled = !isValid || isStarting;
 }
 
 // ---- start ------------------------------------------------------------------------------------------------
@@ -256,14 +274,14 @@ function pointOut() {
 }
 
 async function start() {
-  const button = byId("start");
-  if (button.disabled) return;
+  if (byId("start").disabled) return;
   if (!(await checkNow())) return;
   if (problems.length) {
     pointOut();
     return;
   }
-  button.disabled = true;
+  isStarting = true;
+  complain();
   setText(byId("checking"), "Starting…");
   try {
     const made = await post("/api/executions", { document: content, name: name.value() });
@@ -272,9 +290,9 @@ async function start() {
     const refused = /** @type {import("./api.js").ApiError} */ (error);
     const named = { field: refused.field ?? "", message: refused.message };
     problems = (refused.problems?.length ? refused.problems : [named]).map(inWords);
+    isStarting = false;
     setText(byId("checking"), "");
     pointOut();
-    button.disabled = false;
   }
 }
 
@@ -306,4 +324,11 @@ byId("form").addEventListener("submit", (/** @type {Event} */ event) => {
   start();
 });
 byId("form").addEventListener("focusout", () => setTimeout(complain, 0));
+addEventListener("pointerdown", () => (isPressed = true), true);
+for (const end of ["pointerup", "pointercancel"]) {
+  addEventListener(end, () => {
+    isPressed = false;
+    setTimeout(complain, 0); // after the click
+  }, true);
+}
 begin().catch((error) => trouble(error.message));
