@@ -77,7 +77,8 @@ class MapRun:
                     self._ended[child.status] += 1
                     if self._too_many_failures():
                         self._settle(FAILED)
-                    self._changed.notify_all()
+                    elif self._all_ended():
+                        self._changed.notify_all()
 
     def _next_child(self) -> Execution | None:
         """Create the child of the next item; none if all are started or the run is over."""

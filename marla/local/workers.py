@@ -4,6 +4,8 @@
   ends at once. Can go when ministack's workers do so.
 - Of a worker that died ministack says only that, and ends all of the function if one died as it started.
   Here it says how, in Lambda's words, and ends no other. Can go when ministack reports Runtime.ExitError.
+- A worker whose handler raised is ended. Here it takes the next event, as Lambda's do. Can go when ministack
+  leaves it alive.
 """
 
 from __future__ import annotations
@@ -34,14 +36,25 @@ import threading
 threading.Thread(target=end_with_ministack, daemon=True).start()
 """
 
+# What a worker writes when its handler has raised, for which ministack would end it, and what it writes here.
+FAILURE = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
+RAISED = '{"status": "ok", "raised": {"error": str(e), "trace": traceback.format_exc()}}'
+
 _ended = threading.local()  # how the worker process that this thread has collected last ended
 
 
 def install() -> None:
     """Put the repairs of this module in place."""
-    lambda_runtime._PYTHON_WORKER_SCRIPT = END_WITH_MINISTACK + lambda_runtime._PYTHON_WORKER_SCRIPT
+    lambda_runtime._PYTHON_WORKER_SCRIPT = END_WITH_MINISTACK + going_on(lambda_runtime._PYTHON_WORKER_SCRIPT)
     lambda_runtime._collect = remembering(lambda_runtime._collect)
     lambda_runtime.Worker.invoke = saying_how(lambda_runtime.Worker.invoke)
+
+
+def going_on(script: str) -> str:
+    """Return a worker's program that outlives its handler's exceptions: `saying_how` makes errors of them."""
+    if script.count(FAILURE) != 1:
+        raise RuntimeError("ministack's workers answer otherwise than those that this repairs")
+    return script.replace(FAILURE, RAISED)
 
 
 def remembering(collect: Any) -> Any:
@@ -55,7 +68,7 @@ def remembering(collect: Any) -> Any:
 
 
 def saying_how(invoke: Any) -> Any:
-    """Say how a worker died that did not answer."""
+    """Say how a worker died that did not answer, and what its handler raised."""
 
     def invoke_worker(worker: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         try:
@@ -64,6 +77,8 @@ def saying_how(invoke: Any) -> Any:
             if isinstance(error, RuntimeError) and not str(error).startswith(DIED_AT_ONCE):
                 raise
             return {"status": "error", "error": f"{EXITED} {how(worker._proc.wait(DEATH_SECONDS))}"}
+        if raised := answer.pop("raised", None):
+            answer |= {"status": "error", **raised}
         if answer.get("error") in {DIED, DIED_BEFORE} and "trace" not in answer:
             answer["error"] = f"{EXITED} {how(_ended.status)}"
         return answer

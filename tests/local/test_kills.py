@@ -23,7 +23,7 @@ from marla.stack import Stack
 
 LINES = [f"all w{number % 97} v{number % 89}" for number in range(20_000)]
 EXPECTED = Counter(" ".join(LINES).split())
-SLOWLY = ["--split-bytes", "8KB", "--concurrency", "1"]  # some thirty mappers, one after the other
+SLOWLY = ["--split-bytes", "8KB"]  # some thirty mappers
 SOON = 15  # seconds in which a command must notice that its cloud has died
 
 
@@ -50,14 +50,17 @@ class Home:
         output, said = process.communicate(timeout=120)
         return subprocess.CompletedProcess(process.args, process.returncode, output, said)
 
-    def begin_job(self, name: str, *more: str) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    def begin_job(
+        self, name: str, *more: str, at_once: int = 1
+    ) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
         """Begin a job of many mappers, and suspend them in the middle of their tasks.
 
         Returns:
-            The command's process, and those of the mappers.
+            The command's process, and those of the mappers that are at work at once.
         """
-        process = self.begin("run", "wordcount", self.words, "--name", name, *SLOWLY, *more)
-        until(lambda: self.tasks_done(name) >= 1, 60)
+        slowly = [*SLOWLY, "--concurrency", str(at_once)]
+        process = self.begin("run", "wordcount", self.words, "--name", name, *slowly, *more)
+        until(lambda: self.tasks_done(name) >= 1 and len(self.workers()) >= at_once, 60)
         workers = self.workers()
         for worker in workers:
             worker.suspend()
@@ -158,6 +161,14 @@ def test_a_worker_that_is_killed_is_replaced_and_its_task_done_again(running: Ho
     assert "Error: Runtime exited with error: signal: killed" in failed["taskFailedEventDetails"]["cause"]
 
 
+def test_a_worker_whose_task_failed_does_the_next(running: Home) -> None:
+    assert running.marla("run", "wordcount", running.words, "--concurrency", "1").returncode == 0
+    before = {worker.pid for worker in running.workers()}
+    failed = running.marla("run", "uservisits", running.words, "--concurrency", "1", "--json")
+    assert json.loads(failed.stdout)["error"]["name"] == "BadRecord", failed.stdout
+    assert {worker.pid for worker in running.workers()} == before
+
+
 def test_a_worker_that_hangs_is_ended_by_its_functions_timeout(running: Home) -> None:
     functions = running.stack.make_client("lambda")
     [mapper] = [
@@ -222,7 +233,7 @@ def test_a_server_that_is_killed_takes_all_with_it_and_the_command_says_so(
 def test_servers_that_are_killed_together_leave_no_worker_and_the_next_run_begins_anew(
     running: Home, tmp_path: Path
 ) -> None:
-    process, [notices, hangs] = running.begin_job("both", "--concurrency", "2")
+    process, [notices, hangs] = running.begin_job("both", at_once=2)
     left = processes(running)
     servers = [running.pid(server) for server in ("engine", "ministack")]
     for number in (signal.SIGSTOP, signal.SIGKILL):  # neither is to notice the other's end
