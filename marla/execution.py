@@ -40,9 +40,13 @@ HISTORY_PAGE = 200
 # Of an execution that is followed: what happens between polls. An event may have a wave in it, of 256 KiB.
 NEWS_PAGE = 20
 STOPPED = "Stopped from the command line"
-# A local engine answers in a millisecond. On AWS, all of an account may make 10 or 15 DescribeExecution a
-# second, by Region (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+# A local engine shares the machine with the job: the longer that takes, the less often it is asked. Seconds
+# at least, and at most; in between, that share of how long it was followed. On AWS, all of an account may
+# make 10 or 15 DescribeExecution a second, by Region
+# (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 POLL_SECONDS_LOCAL = 0.1
+POLL_SECONDS_LOCAL_MOST = 0.4
+POLL_SHARE = 0.05
 POLL_SECONDS_AWS = 1.0
 # Of DescribeMapRun, only 200 at once and then one a second: so it is asked seldom, and the more so the longer
 # a phase takes. Seconds at least, and at most; in between, that share of the phase's age.
@@ -133,12 +137,18 @@ def follow(stack: Stack, arn: str, progress: Progress | None = None) -> Iterator
     Raises CloudError if Step Functions does not know the execution, or refuses everything for minutes.
     """
     progress = progress or Progress()
+    began = time.monotonic()
     while True:
         _update_patiently(stack, arn, progress)
         yield progress
         if progress.finished:
             return
-        time.sleep(POLL_SECONDS_LOCAL if stack.local else POLL_SECONDS_AWS)
+        time.sleep(_pause(time.monotonic() - began) if stack.local else POLL_SECONDS_AWS)
+
+
+def _pause(followed: float) -> float:
+    """Return how many seconds to leave a local engine alone, after following an execution for so many."""
+    return max(POLL_SECONDS_LOCAL, min(POLL_SHARE * followed, POLL_SECONDS_LOCAL_MOST))
 
 
 def update(

@@ -82,9 +82,19 @@ def assert_same(got: Rows, expected: Rows) -> None:
     assert [ip for ip in right if not isclose(float(sums[ip]), right[ip], rel_tol=1e-9)] == []
 
 
-@pytest.mark.parametrize("output", ["csv", "jsonl", "parquet"])
-@pytest.mark.parametrize("partitions", [1, 5])
-@pytest.mark.parametrize("options", [{}, {"fanIn": 2, "splitBytes": 400_000}], ids=["defaults", "small"])
+# Any two of a format, a number of partitions and steps of a size are together in one of them.
+SMALL = {"fanIn": 2, "splitBytes": 400_000}
+EACH_TWO = [
+    ("csv", 1, {}),
+    ("csv", 5, SMALL),
+    ("jsonl", 1, SMALL),
+    ("jsonl", 5, {}),
+    ("parquet", 1, {}),
+    ("parquet", 5, SMALL),
+]
+
+
+@pytest.mark.parametrize(("output", "partitions", "options"), EACH_TWO)
 def test_a_query_in_the_execution_input_is_answered_as_duckdb_does(
     put: Put, run: Run, visits: Files, tmp_path: Path, output: str, partitions: int, options: dict[str, int]
 ) -> None:

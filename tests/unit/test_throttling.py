@@ -1,10 +1,10 @@
-"""An execution on AWS that is followed while Step Functions allows few requests, or none for a while."""
+"""An execution that is followed: on AWS while Step Functions allows few requests, and on one machine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
@@ -206,3 +206,24 @@ def test_what_is_refused_for_another_reason_is_not_tried_again(
     with pytest.raises(error, match="AccessDenied"):
         next(execution.follow(states.stack(), ARN))
     assert slept == []
+
+
+def test_a_local_engine_is_asked_the_less_often_the_longer_a_job_takes(
+    states: Throttling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, pauses = 0.0, []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        pauses.append(seconds)
+
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    monkeypatch.setattr("time.sleep", sleep)
+    one, _ = mapping(states)
+    for _ in execution.follow(states.stack(local=True), ARN):
+        if now > 20:
+            one.end("SUCCEEDED", 3.0, output={})
+    assert (pauses[0], pauses[-1]) == (0.1, 0.4)
+    assert pauses == sorted(pauses)
+    assert all(pause <= max(0.1, 0.05 * at) for at, pause in zip(accumulate(pauses), pauses, strict=True))
