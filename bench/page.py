@@ -17,8 +17,12 @@ def numbers(results: Path, steps: list[str]) -> str:
     there = [path for path in reports if path.exists()]
     saved = [json.loads(path.read_text()) for path in there]
     machine, versions = saved[0]["machine"], saved[0]["versions"]
+    days: dict[str, list[str]] = {}
+    for path, one in zip(there, saved, strict=True):
+        days.setdefault(one["taken"][:10], []).append(path.stem)
+    when = "; ".join(f"{day} ({', '.join(steps)})" for day, steps in sorted(days.items()))
     about = (
-        f"Measured on {min(one['taken'] for one in saved)[:10]}: {machine['cpu']}, {machine['cores']} cores, "
+        f"Measured on {when}: {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memoryGiB']} GiB, Linux {machine['kernel']}, Python {machine['python']}; "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
         + "."
