@@ -12,11 +12,11 @@ SCAN := .venv-scan
 demo: $(READY)
 	$(BIN)/python -m marla.demo
 
-# Three processes, for two leave each of two cores idle now and then. Each of the second line has a local cloud;
-# what compares times has the machine to itself.
+# Each process of the second line has a local cloud, and waits for it now and then: so there are three for two cores.
+# What compares times has the machine to itself.
 CLOUD_TESTS := tests/local tests/browser
 test: $(READY) chromium
-	$(BIN)/python -m pytest --numprocesses 3 tests/unit tests/interpreter tests/statemachine
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/unit tests/interpreter tests/statemachine
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m 'not alone' $(CLOUD_TESTS)
 	$(BIN)/python -m pytest -m alone $(CLOUD_TESTS)
 

@@ -30,7 +30,7 @@ class Racers:
     """A worker of which both branches ask the same: what it does depends on which asks, and for which item.
 
     Args:
-        stay: those who stay until they are let go.
+        stay: those who stay until they are let go; nobody else answers for an item before they are asked.
         fail: those who fail.
     """
 
@@ -40,6 +40,7 @@ class Racers:
         self.asked: list[str] = []
         self.answered: list[str] = []
         self.open = threading.Event()
+        self._stays: set[JSON] = set()  # the items for which those who stay are asked
 
     def __call__(self, event: JSON) -> JSON:
         who = event["who"]
@@ -47,7 +48,10 @@ class Racers:
         if who in self.fail:
             raise self.fail[who]("no")
         if who == self.stay:
+            self._stays.add(event["item"])
             self.open.wait(LONG)
+        elif self.stay:
+            until(lambda: event["item"] in self._stays)
         self.answered.append(who)
         return {"by": who, "item": event["item"]}
 

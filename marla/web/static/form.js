@@ -331,4 +331,10 @@ for (const end of ["pointerup", "pointercancel"]) {
     setTimeout(complain, 0); // after the click
   }, true);
 }
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  isStarting = false; // it has started, and the user has come back to start another
+  setText(byId("checking"), "");
+  complain();
+});
 begin().catch((error) => trouble(error.message));
