@@ -94,7 +94,7 @@ class Home:
     def workers(self) -> list[psutil.Process]:
         """The processes of mappers."""
         children = psutil.Process(self.pid("ministack")).children(recursive=True)
-        return [child for child in children if "MapperFunction" in " ".join(child.cmdline())]
+        return [child for child in children if "MapperFunction" in " ".join(command(child))]
 
 
 def until(condition: Callable[[], object], seconds: float = 30) -> None:
@@ -102,6 +102,14 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, "this took too long"
         time.sleep(0.02)
+
+
+def command(process: psutil.Process) -> list[str]:
+    """The words of a process's command; none if it has just ended."""
+    try:
+        return list(process.cmdline())
+    except psutil.NoSuchProcess:  # which a zombie is too
+        return []
 
 
 def gone(process: psutil.Process) -> bool:
@@ -261,7 +269,7 @@ def test_a_start_that_is_killed_halfway_leaves_nothing(home: Home) -> None:
     home.cloud.stop()
     process = home.begin("local", "start")
     launcher = psutil.Process(process.pid)
-    until(lambda: any("marla.local.services" in child.cmdline() for child in launcher.children()))
+    until(lambda: any("marla.local.services" in command(child) for child in launcher.children()))
     [server] = launcher.children()
     process.kill()
     process.communicate()
@@ -273,7 +281,7 @@ def test_a_start_that_is_killed_as_it_deploys_is_finished_by_the_next(home: Home
     home.cloud.stop()
     process = home.begin("local", "start")
     launcher = psutil.Process(process.pid)
-    until(lambda: any("deploy" in child.cmdline() for child in launcher.children()))
+    until(lambda: any("deploy" in command(child) for child in launcher.children()))
     process.kill()
     process.communicate()
     done = home.marla("local", "start")  # waits for the deployment, which goes on by itself

@@ -396,12 +396,12 @@ def test_a_delay(cloud: Cloud, inject: Inject, when: str) -> None:
 
 
 def test_a_slow_body_begins_at_once(cloud: Cloud, inject: Inject) -> None:
-    inject("slow", seconds=2 * SHORT)
+    inject("slow", seconds=5 * SHORT)
     started = time.monotonic()
     body = cloud.open()
-    assert time.monotonic() - started < SHORT
+    assert time.monotonic() - started < 4 * SHORT
     assert body.read() == cloud.body
-    assert time.monotonic() - started >= 2 * SHORT
+    assert time.monotonic() - started >= 5 * SHORT
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -34,9 +34,9 @@ def test_a_task_that_takes_too_long_is_ended_in_time_and_told_what_to_do(
     kind: str, remedies: list[str]
 ) -> None:
     began = time.monotonic()
-    with pytest.raises(OutOfTime) as caught, named_limits(kind, Context(0.5)):
+    with pytest.raises(OutOfTime) as caught, named_limits(kind, Context(2)):
         time.sleep(10)
-    assert 0.3 < time.monotonic() - began < 0.5  # a tenth is left to clear away what was begun
+    assert 1.5 < time.monotonic() - began < 2  # a tenth is left to clear away what was begun
     assert all(remedy in str(caught.value) for remedy in remedies)
 
 
