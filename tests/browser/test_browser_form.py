@@ -26,6 +26,13 @@ def document(page: Page) -> dict[str, Any]:
     return content
 
 
+def ask_for(page: Page, job: str, uri: str) -> None:
+    """Fill in what a job needs, and wait until it may be sent."""
+    page.get_by_label("Job", exact=True).select_option(job)
+    hands.first_input(page).fill(uri)
+    expect(hands.start_button(page)).to_be_enabled()
+
+
 @pytest.fixture
 def form(visit: Visit) -> Page:
     """The empty form."""
@@ -72,9 +79,7 @@ def test_a_job_is_started_from_the_form_and_its_graph_watched_to_the_end(
 
 
 def test_a_wrong_value_is_told_at_its_field_and_in_the_summary_until_it_is_mended(form: Page) -> None:
-    form.get_by_label("Job", exact=True).select_option("uservisits")
-    hands.first_input(form).fill(f"s3://{READABLE}/browser/")
-    expect(hands.start_button(form)).to_be_enabled()
+    ask_for(form, "uservisits", f"s3://{READABLE}/browser/")
     prefix = form.get_by_label("prefix")
     prefix.fill("0")
     prefix.blur()
@@ -92,9 +97,7 @@ def test_a_wrong_value_is_told_at_its_field_and_in_the_summary_until_it_is_mende
 
 
 def test_what_is_pressed_does_not_move_away_when_something_is_found_wrong(form: Page) -> None:
-    form.get_by_label("Job", exact=True).select_option("uservisits")
-    hands.first_input(form).fill(f"s3://{READABLE}/browser/")
-    expect(hands.start_button(form)).to_be_enabled()
+    ask_for(form, "uservisits", f"s3://{READABLE}/browser/")
     prefix = form.get_by_label("prefix")
     prefix.fill("0")
     form.get_by_role("button", name="Browse for input 1").hover()
@@ -126,9 +129,7 @@ def test_what_was_wrong_before_is_not_told_while_a_change_is_checked(form: Page)
 
 
 def test_an_execution_that_could_not_be_started_may_be_started_once_more(form: Page, watched: Open) -> None:
-    form.get_by_label("Job", exact=True).select_option("wordcount")
-    hands.first_input(form).fill(f"s3://{READABLE}/browser/none-such/")
-    expect(hands.start_button(form)).to_be_enabled()
+    ask_for(form, "wordcount", f"s3://{READABLE}/browser/none-such/")
     form.route("**/api/executions", lambda route: route.abort(), times=1)
     hands.start_button(form).click()
     expect(form.get_by_role("alert").filter(has_text="1 problem to mend")).to_be_focused()
