@@ -50,6 +50,7 @@ def test_a_job_is_started_from_the_form_and_its_graph_watched_to_the_end(
     hands.fill_in(form, name, uri, split_bytes=scenes.SPLIT_BYTES, prefix=4)
     request = scenes.request(uri, params={"prefix": 4})
     assert document(form) == request
+    expect(form.get_by_text("Sum adRevenue").locator("code")).to_have_text("uservisits")
     accessible(form)
 
     with scenes.held_up(cloud, name, seconds=2):
@@ -170,6 +171,7 @@ def test_the_json_says_what_the_fields_say_and_the_fields_what_it_says(form: Pag
     form.get_by_label("Partitions", exact=True).fill("")
     assert document(form) == asked | {"params": {"pattern": "white whale"}}
     json_field.fill("{")
+    expect(form.get_by_text("Checking…")).to_be_hidden()
     expect(json_field).to_have_accessible_description(re.compile("no JSON"))
     expect(hands.start_button(form)).to_be_disabled()
 

@@ -44,6 +44,15 @@ export function fill(node, ...children) {
 }
 
 /**
+ * Return a text of documentation as children: what stands in it between backticks is code.
+ * @param {string} text
+ * @returns {Child[]}
+ */
+export function prose(text) {
+  return text.split(/`([^`]+)`/).map((part, index) => (index % 2 ? el("code", {}, part) : part));
+}
+
+/**
  * Return the element with an id, which the page has.
  * @param {string} id
  * @returns {any}

@@ -1,7 +1,7 @@
 /** A field of the form: a label, a control, what it is for, and what is wrong with it. */
 
 import { numberFrom, sizeFrom, valueFrom } from "./document.js";
-import { el } from "./dom.js";
+import { el, prose } from "./dom.js";
 import { size } from "./format.js";
 
 /**
@@ -30,7 +30,7 @@ export class Field {
     this.error = el("p", { id: `${id}-error`, class: "error", hidden: true });
     this.note = el("span", { class: "quiet" });
     const help = shape.help || shape.kind === "size";
-    this.help = help ? el("p", { id: `${id}-help`, class: "help" }, shape.help, " ", this.note) : null;
+    this.help = help ? el("p", { id: `${id}-help`, class: "help" }, prose(shape.help ?? ""), " ", this.note) : null;
     const label = el("label", { for: id }, shape.label);
     const isCheck = shape.kind === "check";
     // aria-required says it to who does not see this.

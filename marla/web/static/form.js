@@ -11,7 +11,7 @@ import {
   withParameter,
   withStatement,
 } from "./document.js";
-import { byId, el, fill, setText, trouble } from "./dom.js";
+import { byId, el, fill, prose, setText, trouble } from "./dom.js";
 import { Field } from "./fields.js";
 import { json, many } from "./format.js";
 import { Inputs } from "./inputs.js";
@@ -176,7 +176,7 @@ function show() {
   }
   byId("job-card").disabled = stages;
   byId("query-fields").hidden = !isQuery;
-  setText(byId("job-summary"), isQuery ? "" : (found?.summary ?? ""));
+  fill(byId("job-summary"), prose(isQuery ? "" : (found?.summary ?? "")));
   const parts = statements(content.sql);
   for (const [path, field] of query) {
     const value = parts[path.replace("sql.", "")];
@@ -219,7 +219,6 @@ async function checkNow() {
     found = [{ field: "", message: `It could not be checked: ${/** @type {Error} */ (error).message}` }];
   }
   if (mine !== asked) return false;
-  setText(byId("checking"), "");
   conclude(found.map(inWords));
   return true;
 }
@@ -230,6 +229,7 @@ async function checkNow() {
  */
 function conclude(found) {
   answered = asked;
+  setText(byId("checking"), "");
   problems = found;
   isValid = !found.length;
   complain();

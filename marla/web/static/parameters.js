@@ -1,7 +1,7 @@
 /** The fields of a job's parameters, or of what a query asks for. */
 
 import { isObject, placeholders } from "./document.js";
-import { byId, el, fill } from "./dom.js";
+import { byId, el, fill, prose } from "./dom.js";
 import { Field } from "./fields.js";
 import { shapeOf } from "./options.js";
 
@@ -51,7 +51,7 @@ export class Parameters {
           "details",
           { class: "more" },
           el("summary", {}, "More about this job"),
-          el("p", { class: "doc" }, doc),
+          el("p", { class: "doc" }, prose(doc)),
         ),
       nodes.length > 0 && el("div", { class: "grid", role: "group", "aria-label": "Parameters" }, nodes),
     );
