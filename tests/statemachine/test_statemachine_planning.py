@@ -251,26 +251,12 @@ def test_many_pages_of_small_objects_are_one_wave(cloud: Cloud) -> None:
     ("stem", "size"),
     [
         ("k" * 1000, 10),
-        ("k" * 1000, GIB),
-        ("한" * 330, 10),
-        ("한" * 200, 10),
-        ("한" * 100, GIB),
         ("😀" * 250, 10),
+        ("한" * 100, GIB),
         ('"\\' * 500, 10),
-        ('"' * 300, GIB),
-        ("\x01" * 1000, 10),
+        ("\x01" * 1000, GIB),
     ],
-    ids=[
-        "long",
-        "long-big",
-        "korean",
-        "korean-200",
-        "korean-big",
-        "emoji",
-        "escaped",
-        "quotes-big",
-        "control",
-    ],
+    ids=["long", "emoji", "korean-big", "escaped", "control-big"],
 )
 def test_pages_of_very_long_keys_are_listed_again_at_half_size(cloud: Cloud, stem: str, size: int) -> None:
     cloud.buckets = {"data": {f"in/{stem}{number:05d}": size for number in range(300)}}
