@@ -29,8 +29,9 @@ export class Field {
     this.control = control(shape, id);
     this.error = el("p", { id: `${id}-error`, class: "error", hidden: true });
     this.note = el("span", { class: "quiet" });
-    const help = shape.help || shape.kind === "size";
-    this.help = help ? el("p", { id: `${id}-help`, class: "help" }, prose(shape.help ?? ""), " ", this.note) : null;
+    const help = prose(shape.help ?? "");
+    const helps = shape.help || shape.kind === "size";
+    this.help = helps ? el("p", { id: `${id}-help`, class: "help" }, help, " ", this.note) : null;
     const label = el("label", { for: id }, shape.label);
     const isCheck = shape.kind === "check";
     // aria-required says it to who does not see this.
